@@ -1,0 +1,62 @@
+"""Customers: accounts, their endpoints and their numbers."""
+
+from typing import Literal
+
+import msgspec
+
+from homing.model.message import PartsMode
+
+EventKind = Literal["report", "message", "mms-report"]
+Format = Literal["mx", "json"]
+
+
+class Account(msgspec.Struct, frozen=True, kw_only=True):
+    """A customer. Secrets are stored as hashes; ``token`` identifies the account in token faces."""
+
+    name: str
+    password_hash: str
+    inbound_password_hash: str
+    api_key_hash: str
+    token: str
+    disabled: bool = False
+    allowed_addresses: tuple[str, ...] = ()
+    """Networks in CIDR form that may use SMSSend; empty = any."""
+    created_at_ms: int = 0
+
+
+class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
+    """Where an account wants events of a kind pushed, in which format, within which limits."""
+
+    id: int
+    account: str
+    events: tuple[EventKind, ...]
+    format: Format
+    url: str
+    concurrency: int = 16
+    rate_per_s: float | None = None
+    charset: str = "iso-8859-15"
+    timezone: str = "Europe/London"
+    parts: PartsMode = "separate"
+    method: Literal["get", "post"] = "get"
+    secrets: tuple[str, ...] = ()
+    """``whsec_`` secrets, newest first; every push is signed with each (json)."""
+    user: str | None = None
+    password: str | None = None
+    headers: tuple[tuple[str, str], ...] = ()
+    unknown_as: str | None = None
+    """The word for UNKNOWN in the MX vocabulary; None = UNKNOWN is not pushed (mx)."""
+    paused: bool = False
+    disabled_reason: str | None = None
+    """Why it was paused by us (for example ``410 Gone``), else None."""
+    created_at_ms: int = 0
+
+
+class Number(msgspec.Struct, frozen=True, kw_only=True):
+    """A number or short code that belongs to an account; with ``keyword``, only messages whose first word it is."""
+
+    number: str
+    account: str
+    keyword: str | None = None
+    """Casefolded; None = the default owner of the number."""
+    network: str | None = None
+    carrier_code: str | None = None
