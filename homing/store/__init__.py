@@ -1,1 +1,1 @@
-"""The store: one set of tables and questions for SQLite and PostgreSQL, and the journal that commits in groups."""
+"""The store: tables and questions for SQLite and PostgreSQL, and the journal that commits in groups."""

@@ -1,0 +1,115 @@
+"""The ports of the engine: what it needs of the world, as small protocols with their contracts.
+
+Every adapter of a port runs the port's conformance suite in ``tests/``.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Protocol
+
+from homing.model.account import Endpoint
+from homing.model.delivery import Answer, Event
+
+Rows = Sequence[tuple[Any, ...]]
+Row = Any
+"""A row of a question: attributes are the columns named in the method's contract."""
+
+
+class Transaction(Protocol):
+    """What a journal handler may ask and write. Rows to insert are tuples in the table's column order."""
+
+    def insert_messages(self, rows: Rows) -> None: ...
+    def insert_reports(self, rows: Rows) -> None: ...
+    def insert_deliveries(self, rows: Rows) -> None: ...
+    def insert_ledger(self, rows: Rows) -> None: ...
+
+    def insert_submissions(self, rows: Rows) -> None: ...
+    def insert_segments(self, rows: Rows) -> None: ...
+    def mark_sent(self, rows: Rows) -> None:
+        """Rows (status, link, sent_at_ms, id): only what is still ACCEPTED moves."""
+
+    def change_submissions(self, rows: Rows) -> None:
+        """Rows (status, reason, report_count, id)."""
+
+    def change_segments(self, rows: Rows) -> None:
+        """Rows (status, reason, at_ms, submission, number)."""
+
+    def waiting_submissions(
+        self, now_ms: int, node: int, life: int, exclude_own: bool, limit: int
+    ) -> Sequence[Row]: ...
+    def claim_submissions(self, rows: Rows) -> None:
+        """Rows (claim_node, claim_life, claim_until_ms, id)."""
+
+    def submissions_by_id(self, ids: Iterable[int]) -> Sequence[Row]: ...
+    def segments_of(self, submissions: Iterable[int]) -> Sequence[Row]:
+        """Rows with submission, number, status, reason."""
+
+    def overdue_submissions(self, link: str, before_id: int, limit: int) -> Sequence[Row]: ...
+
+    def segments_by_link_id(self, scope: str, keys: Iterable[str]) -> Sequence[Row]:
+        """Rows with submission, number, id_key, segment_status and the submission's columns."""
+
+    def insert_receipts(self, rows: Rows) -> None: ...
+    def park_receipts(self, rows: Rows) -> None: ...
+    def parked_receipts(self, scope: str, keys: Iterable[str]) -> Sequence[Row]: ...
+    def all_parked_receipts(self, after_id: int, limit: int) -> Sequence[Row]: ...
+    def unpark_receipts(self, ids: Sequence[int]) -> None: ...
+    def expire_parked_receipts(self, before_ms: int) -> int: ...
+
+    def part_groups(self, keys: Iterable[str]) -> Sequence[Row]: ...
+    def insert_part_groups(self, rows: Rows) -> None: ...
+    def insert_parts(self, rows: Rows) -> None: ...
+    def messages_of_group(self, group: int) -> Sequence[Row]: ...
+    def finish_part_groups(self, ids: Sequence[int]) -> None: ...
+    def due_part_groups(self, now_ms: int, limit: int) -> Sequence[Row]: ...
+    def forget_part_groups(self, ids: Sequence[int]) -> None: ...
+    def assign_messages(self, account: str, ids: Sequence[int]) -> None: ...
+
+    def finish_deliveries(self, rows: Rows) -> None:
+        """Rows (state, status, error, answer, took_ms, finished_at_ms, event, endpoint, attempt)."""
+
+    def retry_deliveries(self, rows: Rows) -> None:
+        """Rows (next attempt, next_attempt_at_ms, claim_node, claim_life, event, endpoint, attempt)."""
+
+    def move_claims(self, rows: Rows) -> None:
+        """Rows (next_attempt_at_ms, claim_node, claim_life, event, endpoint, attempt)."""
+
+    def insert_attempts(self, rows: Rows) -> None: ...
+    def due_deliveries(self, endpoint: int, now_ms: int, limit: int) -> Sequence[Row]:
+        """Rows with event, kind, attempt, first_attempt; locked until the end of the transaction."""
+
+    def reclaim_former_life(self, node: int, life: int, now_ms: int, until_ms: int) -> int: ...
+    def endpoints_with_due(self, now_ms: int) -> Sequence[int]: ...
+    def messages_by_id(self, ids: Iterable[int]) -> Sequence[Row]: ...
+    def reports_by_id(self, ids: Iterable[int]) -> Sequence[Row]: ...
+
+    def charge(self, account: str, credits: float) -> bool: ...
+    def recall(self, account: str, face: str, key: str, now_ms: int) -> Row: ...
+    def remember(
+        self, account: str, face: str, key: str, fingerprint: str, answer: bytes, until_ms: int
+    ) -> None: ...
+
+
+Handler = Callable[[Any, list[Any]], list[Any] | None]
+Done = Callable[[list[Any] | None, Exception | None], None]
+
+
+class Journal(Protocol):
+    """Durable writing. Nothing is told before the commit."""
+
+    def write(self, handler: Handler, items: Sequence[Any], done: Done) -> None:
+        """Run ``handler(transaction, items)`` in the next transaction, then ``done`` on the loop."""
+
+
+class Pusher(Protocol):
+    """Towards customers: makes one attempt, and tells how it went exactly once, on the loop."""
+
+    def push(
+        self, endpoint: Endpoint, event: Event, attempt: int, done: Callable[[Any, Answer], None], token: Any
+    ) -> None:
+        """Never raises; whatever goes wrong is an ``Answer`` with an error."""
+
+
+class Room(Protocol):
+    """Whether a delivery made now can be held in memory for its endpoint, or is left to the store."""
+
+    def has_room(self, endpoint: Endpoint) -> bool: ...

@@ -1,0 +1,132 @@
+"""Opening a store: SQLite in a data directory, or PostgreSQL by URL, with the settings durability asks for.
+
+SQLite runs in WAL mode with ``synchronous=FULL``: a committed transaction survives kill -9 and power
+loss. One connection writes (the journal's, or a command's); readers have their own and never block it.
+What goes wrong (full, locked, read-only, gone) comes out as :class:`StoreUnavailable`.
+"""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from sqlalchemy import Connection, Dialect, Engine, create_engine, event, inspect, select
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.pool import NullPool
+
+from homing.model.errors import StoreUnavailable
+from homing.store.tables import facts
+
+BUSY_TIMEOUT_MS = 5_000
+_PRAGMAS = (
+    "PRAGMA journal_mode = WAL",
+    "PRAGMA synchronous = FULL",
+    f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}",
+    "PRAGMA cache_size = -16384",  # KiB
+    "PRAGMA wal_autocheckpoint = 4000",  # pages: a checkpoint every 16 MiB instead of every 4
+    "PRAGMA temp_store = MEMORY",
+)
+
+
+class Database:
+    """Connections to one store. Safe for use by several threads."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.is_sqlite = url.startswith("sqlite")
+        options: dict[str, Any] = {} if self.is_sqlite else {"paramstyle": "format"}
+        if self.is_sqlite:
+            options["connect_args"] = {"check_same_thread": False, "timeout": BUSY_TIMEOUT_MS / 1000}
+        self._writing = _engine(url, "IMMEDIATE", poolclass=NullPool, **options)
+        self._reading = _engine(url, "DEFERRED", pool_size=4, max_overflow=4, **options)
+
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """One write transaction: commits at the end, rolls back on any exception."""
+        with store_errors(), self._writing.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def connection(self) -> Iterator[Connection]:
+        """A connection that is kept for many write transactions (the journal's)."""
+        with store_errors(), self._writing.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """A consistent view for questions."""
+        with store_errors(), self._reading.connect() as connection:
+            yield connection
+
+    @property
+    def dialect(self) -> Dialect:
+        """What compiles statements for this store."""
+        return self._writing.dialect
+
+    def is_empty(self) -> bool:
+        """Whether nothing has been created here yet."""
+        with self.reading() as connection:
+            return not inspect(connection).has_table(facts.name)
+
+    def fact(self, name: str) -> int:
+        """A single number of the store, 0 when unset."""
+        with self.reading() as connection:
+            return connection.scalar(select(facts.c.value).where(facts.c.name == name)) or 0
+
+    def close(self) -> None:
+        """Give back every pooled connection."""
+        self._writing.dispose()
+        self._reading.dispose()
+
+
+def sqlite_url(data_dir: Path) -> str:
+    """The URL of the store that lives in a data directory."""
+    return f"sqlite:///{data_dir / 'homing.sqlite'}"
+
+
+@contextmanager
+def store_errors() -> Iterator[None]:
+    """Map what drivers raise about the state of the store to :class:`StoreUnavailable`."""
+    try:
+        yield
+    except SQLAlchemyError as error:
+        if is_store_trouble(error):
+            raise StoreUnavailable(_plain(error)) from error
+        raise
+    except (sqlite3.Error, psycopg.Error, OSError) as error:
+        if is_store_trouble(error):
+            raise StoreUnavailable(str(error)) from error
+        raise
+
+
+def is_store_trouble(error: BaseException) -> bool:
+    """Whether the store, not the statement or its values, is at fault: trying again later may succeed."""
+    if isinstance(error, StoreUnavailable):
+        return True
+    if isinstance(error, DBAPIError):
+        return error.connection_invalidated or (error.orig is not None and is_store_trouble(error.orig))
+    if isinstance(error, (sqlite3.IntegrityError, sqlite3.ProgrammingError, sqlite3.DataError)):
+        return False
+    if isinstance(error, (psycopg.OperationalError, psycopg.InterfaceError, psycopg.InternalError)):
+        return True
+    return isinstance(error, (sqlite3.Error, OSError))
+
+
+def _plain(error: SQLAlchemyError) -> str:
+    return str(error.orig) if isinstance(error, DBAPIError) else str(error)
+
+
+def _engine(url: str, begin: str, **options: Any) -> Engine:
+    engine = create_engine(url, **options)
+    if engine.dialect.name == "sqlite":
+        event.listen(engine, "connect", _prepare_sqlite)
+        event.listen(engine, "begin", lambda c: c.exec_driver_sql(f"BEGIN {begin}"))
+    return engine
+
+
+def _prepare_sqlite(connection: Any, _record: object) -> None:
+    connection.isolation_level = None  # transactions are begun by us, not guessed by the driver
+    for pragma in _PRAGMAS:
+        connection.execute(pragma).close()

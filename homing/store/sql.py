@@ -1,0 +1,409 @@
+"""Every question the engine asks while it writes, once, by name.
+
+A row that the engine hands over is a tuple in the order of its table's columns (``tables.py``); these
+hot statements are compiled once and run as one ``executemany`` on the driver. Questions that run once
+a batch or less are ordinary SQLAlchemy. ``Transaction`` is the adapter of ``engine.ports.Transaction``.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import islice
+from typing import Any, Self
+
+from sqlalchemy import (
+    ClauseElement,
+    Connection,
+    RootTransaction,
+    Table,
+    bindparam,
+    delete,
+    insert,
+    literal_column,
+    select,
+    update,
+)
+
+from homing.store import tables as t
+from homing.store.database import Database, store_errors
+
+Rows = Sequence[tuple[Any, ...]]
+
+# SQLite uses a partial index only for a condition it can read, not for a bound value.
+_PENDING: Any = literal_column("0")
+_ACCEPTED: Any = literal_column("'ACCEPTED'")
+_AWAITING_RECEIPT: tuple[Any, ...] = (literal_column("'SENT'"), literal_column("'BUFFERED'"))
+
+IN_LIMIT = 500
+"""Values in one IN list; more are asked in several statements."""
+
+
+class Statements:
+    """The hot statements, compiled for one dialect: SQL text and the order of its parameters."""
+
+    def __init__(self, database: Database) -> None:
+        self.is_sqlite = database.is_sqlite
+        dialect = database.dialect
+
+        def compiled(statement: ClauseElement, columns: Sequence[str]) -> str:
+            made = statement.compile(dialect=dialect, column_keys=list(columns))
+            order = made.positiontup  # type: ignore[attr-defined]
+            if list(order) != list(columns):
+                raise AssertionError(f"{statement}: parameters come as {order}, rows as {columns}")
+            return str(made)
+
+        def inserting(table: Table) -> str:
+            return compiled(insert(table), [column.name for column in table.columns])
+
+        self.insert = {table.name: inserting(table) for table in t.metadata.tables.values()}
+        d = t.deliveries
+        is_claimed = (
+            (d.c.event == bindparam("of_event"))
+            & (d.c.endpoint == bindparam("of_endpoint"))
+            & (d.c.state == _PENDING)
+            & (d.c.attempt == bindparam("of_attempt"))
+        )
+        guard = ["of_event", "of_endpoint", "of_attempt"]
+        finished = ["state", "status", "error", "answer", "took_ms", "finished_at_ms"]
+        self.finish_delivery = compiled(_setting(d, finished).where(is_claimed), finished + guard)
+        retried = ["attempt", "next_attempt_at_ms", "claim_node", "claim_life"]
+        self.retry_delivery = compiled(_setting(d, retried).where(is_claimed), retried + guard)
+        released = ["next_attempt_at_ms", "claim_node", "claim_life"]
+        self.move_claim = compiled(_setting(d, released).where(is_claimed), released + guard)
+        s = t.submissions
+        sent = ["status", "link", "sent_at_ms"]
+        self.mark_sent = compiled(
+            _setting(s, sent).where((s.c.id == bindparam("of_id")) & (s.c.status == _ACCEPTED)),
+            [*sent, "of_id"],
+        )
+        changed = ["status", "reason", "report_count"]
+        self.change_submission = compiled(
+            _setting(s, changed).where(s.c.id == bindparam("of_id")), [*changed, "of_id"]
+        )
+        claimed = ["claim_node", "claim_life", "claim_until_ms"]
+        self.claim_submission = compiled(
+            _setting(s, claimed).where(s.c.id == bindparam("of_id")), [*claimed, "of_id"]
+        )
+        g = t.segments
+        told = ["status", "reason", "at_ms"]
+        self.change_segment = compiled(
+            _setting(g, told).where(
+                (g.c.submission == bindparam("of_submission")) & (g.c.number == bindparam("of_number"))
+            ),
+            [*told, "of_submission", "of_number"],
+        )
+
+
+def _setting(table: Table, columns: Sequence[str]) -> Any:
+    return update(table).values({name: bindparam(name) for name in columns})
+
+
+class Transaction:
+    """One transaction of the journal, or of a command. ``with`` begins it, and commits or rolls back."""
+
+    def __init__(self, connection: Connection, statements: Statements) -> None:
+        self._connection = connection
+        self._statements = statements
+        self._begun: RootTransaction | None = None
+
+    def __enter__(self) -> Self:
+        self._begun = self._connection.begin()
+        self._cursor = self._connection.connection.cursor()
+        return self
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        begun, self._begun = self._begun, None
+        assert begun is not None
+        self._cursor.close()
+        with store_errors():
+            if error is None:
+                begun.commit()
+            else:
+                begun.rollback()
+
+    def _run(self, sql: str, rows: Rows) -> None:
+        if rows:
+            self._cursor.executemany(sql, rows)
+
+    def _ask(self, statement: Any, parameters: Mapping[str, Any] | None = None) -> Sequence[Any]:
+        return self._connection.execute(statement, parameters or {}).all()
+
+    def _ask_in(self, statement: Any, values: Iterable[Any]) -> list[Any]:
+        """Ask a statement with an expanding parameter ``these`` for many values."""
+        rows: list[Any] = []
+        rest = iter(values)
+        while these := list(islice(rest, IN_LIMIT)):
+            rows.extend(self._connection.execute(statement, {"these": these}))
+        return rows
+
+    # --- events: what the network said, and what is due because of it ---
+
+    def insert_messages(self, rows: Rows) -> None:
+        self._run(self._statements.insert["messages"], rows)
+
+    def insert_reports(self, rows: Rows) -> None:
+        self._run(self._statements.insert["reports"], rows)
+
+    def insert_deliveries(self, rows: Rows) -> None:
+        self._run(self._statements.insert["deliveries"], rows)
+
+    def insert_ledger(self, rows: Rows) -> None:
+        self._run(self._statements.insert["ledger"], rows)
+
+    # --- submissions and their segments ---
+
+    def insert_submissions(self, rows: Rows) -> None:
+        self._run(self._statements.insert["submissions"], rows)
+
+    def insert_segments(self, rows: Rows) -> None:
+        self._run(self._statements.insert["segments"], rows)
+
+    def mark_sent(self, rows: Rows) -> None:
+        """Rows (status, link, sent_at_ms, id): what was ACCEPTED moves on; anything further stays."""
+        self._run(self._statements.mark_sent, rows)
+
+    def change_submissions(self, rows: Rows) -> None:
+        """Rows (status, reason, report_count, id)."""
+        self._run(self._statements.change_submission, rows)
+
+    def change_segments(self, rows: Rows) -> None:
+        """Rows (status, reason, at_ms, submission, number)."""
+        self._run(self._statements.change_segment, rows)
+
+    def waiting_submissions(
+        self, now_ms: int, node: int, life: int, exclude_own: bool, limit: int
+    ) -> Sequence[Any]:
+        """ACCEPTED submissions that are due and free: unclaimed, lapsed, or claimed by our former life."""
+        s = t.submissions.c
+        free = s.claim_node.is_(None) | (s.claim_until_ms <= now_ms)
+        if exclude_own:
+            free = (free & ~_own(s, node, life)) | ((s.claim_node == node) & (s.claim_life != life))
+        question = (
+            select(t.submissions)
+            .where(s.status == _ACCEPTED, s.not_before_ms <= now_ms, free)
+            .order_by(s.not_before_ms, s.id)
+            .limit(limit)
+            .with_for_update(skip_locked=True)
+        )
+        return self._ask(question)
+
+    def claim_submissions(self, rows: Rows) -> None:
+        """Rows (claim_node, claim_life, claim_until_ms, id)."""
+        self._run(self._statements.claim_submission, rows)
+
+    def submissions_by_id(self, ids: Iterable[int]) -> list[Any]:
+        return self._ask_in(_SUBMISSIONS_BY_ID, ids)
+
+    def segments_of(self, submissions: Iterable[int]) -> list[Any]:
+        """(submission, number, status, reason) of all answered segments of these submissions."""
+        return self._ask_in(_SEGMENTS_OF, submissions)
+
+    def overdue_submissions(self, link: str, before_id: int, limit: int) -> Sequence[Any]:
+        """Submissions of a link, made before an id, that still await a receipt."""
+        s = t.submissions.c
+        return self._ask(
+            select(t.submissions)
+            .where(s.status.in_(_AWAITING_RECEIPT), s.link == link, s.id < before_id)
+            .order_by(s.id)
+            .limit(limit)
+            .with_for_update(skip_locked=True)
+        )
+
+    # --- receipts ---
+
+    def segments_by_link_id(self, scope: str, keys: Iterable[str]) -> list[Any]:
+        """Segments of one SMSC account whose canonical id is among the keys, with their submission."""
+        statement = _SEGMENTS_BY_LINK_ID.params(scope=scope)
+        return self._ask_in(statement, keys)
+
+    def insert_receipts(self, rows: Rows) -> None:
+        self._run(self._statements.insert["receipts"], rows)
+
+    def park_receipts(self, rows: Rows) -> None:
+        self._run(self._statements.insert["parked_receipts"], rows)
+
+    def parked_receipts(self, scope: str, keys: Iterable[str]) -> list[Any]:
+        return self._ask_in(_PARKED_BY_LINK_ID.params(scope=scope), keys)
+
+    def all_parked_receipts(self, after_id: int, limit: int) -> Sequence[Any]:
+        p = t.parked_receipts.c
+        return self._ask(select(t.parked_receipts).where(p.id > after_id).order_by(p.id).limit(limit))
+
+    def unpark_receipts(self, ids: Sequence[int]) -> None:
+        if ids:
+            self._connection.execute(delete(t.parked_receipts).where(t.parked_receipts.c.id.in_(ids)))
+
+    def expire_parked_receipts(self, before_ms: int) -> int:
+        p = t.parked_receipts
+        return self._connection.execute(delete(p).where(p.c.at_ms < before_ms)).rowcount
+
+    # --- long messages ---
+
+    def part_groups(self, keys: Iterable[str]) -> list[Any]:
+        return self._ask_in(_GROUPS_BY_KEY, keys)
+
+    def insert_part_groups(self, rows: Rows) -> None:
+        self._run(self._statements.insert["part_groups"], rows)
+
+    def insert_parts(self, rows: Rows) -> None:
+        self._run(self._statements.insert["parts"], rows)
+
+    def messages_of_group(self, group: int) -> Sequence[Any]:
+        """(number, message columns …) of a group's parts in order."""
+        m, p = t.messages, t.parts
+        return self._ask(
+            select(p.c.number.label("part_number"), m)
+            .join(m, m.c.id == p.c.message)
+            .where(p.c.group_id == group)
+            .order_by(p.c.number)
+        )
+
+    def finish_part_groups(self, ids: Sequence[int]) -> None:
+        g = t.part_groups
+        self._connection.execute(update(g).where(g.c.id.in_(ids)).values(done=True))
+
+    def due_part_groups(self, now_ms: int, limit: int) -> Sequence[Any]:
+        g = t.part_groups.c
+        return self._ask(
+            select(t.part_groups)
+            .where(g.due_at_ms <= now_ms)
+            .order_by(g.due_at_ms)
+            .limit(limit)
+            .with_for_update(skip_locked=True)
+        )
+
+    def forget_part_groups(self, ids: Sequence[int]) -> None:
+        if ids:
+            self._connection.execute(delete(t.parts).where(t.parts.c.group_id.in_(ids)))
+            self._connection.execute(delete(t.part_groups).where(t.part_groups.c.id.in_(ids)))
+
+    def assign_messages(self, account: str, ids: Sequence[int]) -> None:
+        """Give messages that nobody owned so far to an account."""
+        m = t.messages
+        self._connection.execute(update(m).where(m.c.id.in_(ids)).values(account=account))
+
+    # --- deliveries ---
+
+    def finish_deliveries(self, rows: Rows) -> None:
+        """Rows (state, status, error, answer, took_ms, finished_at_ms, event, endpoint, attempt)."""
+        self._run(self._statements.finish_delivery, rows)
+
+    def retry_deliveries(self, rows: Rows) -> None:
+        """Rows (next attempt, next_attempt_at_ms, claim_node, claim_life, event, endpoint, attempt)."""
+        self._run(self._statements.retry_delivery, rows)
+
+    def move_claims(self, rows: Rows) -> None:
+        """Rows (next_attempt_at_ms, claim_node, claim_life, event, endpoint, attempt): spends no attempt."""
+        self._run(self._statements.move_claim, rows)
+
+    def insert_attempts(self, rows: Rows) -> None:
+        self._run(self._statements.insert["attempts"], rows)
+
+    def due_deliveries(self, endpoint: int, now_ms: int, limit: int) -> Sequence[Any]:
+        """(event, kind, attempt) due at one endpoint, the longest due first."""
+        d = t.deliveries.c
+        return self._ask(
+            select(d.event, d.kind, d.attempt, d.first_attempt)
+            .where(d.state == _PENDING, d.endpoint == endpoint, d.next_attempt_at_ms <= now_ms)
+            .order_by(d.next_attempt_at_ms, d.event)
+            .limit(limit)
+            .with_for_update(skip_locked=True)
+        )
+
+    def reclaim_former_life(self, node: int, life: int, now_ms: int, until_ms: int) -> int:
+        """Make due at once what an earlier life of this node had claimed; returns how many."""
+        d = t.deliveries
+        return self._connection.execute(
+            update(d)
+            .where(
+                d.c.endpoint.in_(select(t.endpoints.c.id)),
+                d.c.state == _PENDING,
+                d.c.next_attempt_at_ms > now_ms,
+                d.c.next_attempt_at_ms <= until_ms,
+                d.c.claim_node == node,
+                d.c.claim_life != life,
+            )
+            .values(next_attempt_at_ms=now_ms, claim_node=None, claim_life=None)
+        ).rowcount
+
+    def endpoints_with_due(self, now_ms: int) -> list[int]:
+        """Endpoints that have at least one delivery due: one index seek each."""
+        d, e = t.deliveries.c, t.endpoints.c
+        is_due = (
+            select(d.event)
+            .where(d.state == _PENDING, d.endpoint == e.id, d.next_attempt_at_ms <= now_ms)
+            .limit(1)
+            .exists()
+        )
+        return [row[0] for row in self._ask(select(e.id).where(e.removed_at_ms.is_(None), is_due))]
+
+    def messages_by_id(self, ids: Iterable[int]) -> list[Any]:
+        return self._ask_in(_MESSAGES_BY_ID, ids)
+
+    def reports_by_id(self, ids: Iterable[int]) -> list[Any]:
+        """Reports with what a push says of their submission."""
+        return self._ask_in(_REPORTS_BY_ID, ids)
+
+    # --- accounts' limits ---
+
+    def charge(self, account: str, credits: float) -> bool:
+        """Take credits from a metered account; False, and nothing taken, when it has not enough."""
+        b = t.balances
+        taken = self._connection.execute(
+            update(b)
+            .where(b.c.account == account, b.c.credits >= credits)
+            .values(credits=b.c.credits - credits)
+        )
+        return taken.rowcount == 1
+
+    def recall(self, account: str, face: str, key: str, now_ms: int) -> Any:
+        """(fingerprint, answer) of an earlier request with this idempotency key."""
+        i = t.idempotency.c
+        return self._connection.execute(
+            select(i.fingerprint, i.answer).where(
+                i.account == account, i.face == face, i.key == key, i.expires_at_ms > now_ms
+            )
+        ).first()
+
+    def remember(
+        self, account: str, face: str, key: str, fingerprint: str, answer: bytes, until_ms: int
+    ) -> None:
+        i = t.idempotency
+        self._connection.execute(delete(i).where(i.c.account == account, i.c.face == face, i.c.key == key))
+        self._run(
+            self._statements.insert["idempotency"], [(account, face, key, fingerprint, answer, until_ms)]
+        )
+
+    def execute(self, statement: Any, parameters: Any = None) -> Any:
+        """For questions that live in the store's other modules (retention, link states)."""
+        return self._connection.execute(statement, parameters)
+
+
+def _own(columns: Any, node: int, life: int) -> Any:
+    return (columns.claim_node == node) & (columns.claim_life == life)
+
+
+def _these(column: Any) -> Any:
+    return column.in_(bindparam("these", expanding=True))
+
+
+_s, _g, _r = t.submissions.c, t.segments.c, t.reports.c
+_SUBMISSIONS_BY_ID = select(t.submissions).where(_these(_s.id))
+_SEGMENTS_OF = select(_g.submission, _g.number, _g.status, _g.reason).where(_these(_g.submission))
+_SEGMENTS_BY_LINK_ID = (
+    select(
+        _g.submission, _g.number, _g.id_key, _g.status.label("segment_status"),
+        _s.account, _s.sender, _s.recipient, _s.segment_count, _s.report_bits, _s.note, _s.subaccount,
+        _s.status, _s.reason, _s.report_count,
+    )
+    .join(t.submissions, _s.id == _g.submission)
+    .where(_g.scope == bindparam("scope"), _these(_g.id_key))
+)  # fmt: skip
+_PARKED_BY_LINK_ID = select(t.parked_receipts).where(
+    t.parked_receipts.c.scope == bindparam("scope"), _these(t.parked_receipts.c.id_key)
+)
+_GROUPS_BY_KEY = select(t.part_groups).where(_these(t.part_groups.c.key))
+_MESSAGES_BY_ID = select(t.messages).where(_these(t.messages.c.id))
+_REPORTS_BY_ID = (
+    select(t.reports, _s.sender, _s.recipient, _s.report_bits, _s.note, _s.segment_count)
+    .join(t.submissions, _s.id == _r.submission)
+    .where(_these(_r.id))
+)
