@@ -7,7 +7,14 @@ changes a customer raises the store's directory version; a node notices within a
 from collections.abc import Iterable, Sequence
 from types import MappingProxyType
 
+import structlog
+
 from homing.model.account import Account, Endpoint, EventKind, Number
+from homing.model.message import PartsMode
+from homing.model.report import Report
+from homing.wire.push import PushFormat, prepare
+
+log = structlog.get_logger(__name__)
 
 
 class Directory:
@@ -19,6 +26,7 @@ class Directory:
         endpoints: Iterable[Endpoint] = (),
         numbers: Iterable[Number] = (),
         version: int = 0,
+        former: "Directory | None" = None,
     ) -> None:
         self.version = version
         self.accounts = MappingProxyType({account.name: account for account in accounts})
@@ -30,6 +38,7 @@ class Directory:
             for kind in endpoint.events:
                 key = (endpoint.account, kind)
                 self._wanting[key] = (*self._wanting.get(key, ()), endpoint)
+        self.formats = self._prepare(former)
         self._owners: dict[str, Number] = {}
         self._keywords: dict[str, dict[str, Number]] = {}
         for number in numbers:
@@ -51,9 +60,40 @@ class Directory:
         """Whether the owner of a message to this number depends on its text."""
         return number in self._keywords
 
-    def endpoints_of(self, account: str, kind: EventKind) -> Sequence[Endpoint]:
-        """Endpoints of an account that want events of a kind; paused ones too: what is theirs is parked."""
-        return self._wanting.get((account, kind), ())
+    def is_parked(self, endpoint: Endpoint) -> bool:
+        """Whether what is due at an endpoint waits: it is paused, or its account is disabled."""
+        account = self.accounts.get(endpoint.account)
+        return endpoint.paused or account is None or account.disabled or endpoint.id not in self.formats
+
+    def message_endpoints(self, account: str, shape: PartsMode | None) -> Sequence[Endpoint]:
+        """Endpoints for a received message; of a long one for its parts, or for the joined text."""
+        endpoints = self._wanting.get((account, "message"), ())
+        if shape is None:
+            return endpoints
+        return [endpoint for endpoint in endpoints if endpoint.parts == shape]
+
+    def report_endpoints(self, report: Report) -> Sequence[Endpoint]:
+        """Endpoints for a report: where the submission asked for it and the format has a word for it."""
+        return [
+            endpoint
+            for endpoint in self._wanting.get((report.account, "report"), ())
+            if (format_ := self.formats.get(endpoint.id)) is not None and format_.wants(report)
+        ]
+
+    def _prepare(self, former: "Directory | None") -> dict[int, PushFormat]:
+        """Every endpoint's format, taken over from the former snapshot where nothing changed."""
+        formats: dict[int, PushFormat] = {}
+        for endpoint in self.endpoints.values():
+            if former is not None and former.endpoints.get(endpoint.id) == endpoint:
+                known = former.formats.get(endpoint.id)
+                if known is not None:
+                    formats[endpoint.id] = known
+                    continue
+            try:
+                formats[endpoint.id] = prepare(endpoint)
+            except ValueError as error:
+                log.error("endpoint_unusable", endpoint=endpoint.id, error=str(error))
+        return formats
 
 
 def normalise_number(number: str) -> str:

@@ -6,8 +6,11 @@ Every adapter of a port runs the port's conformance suite in ``tests/``.
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Protocol
 
+import msgspec
+
 from homing.model.account import Endpoint
 from homing.model.delivery import Answer, Event
+from homing.model.message import Submission
 
 Rows = Sequence[tuple[Any, ...]]
 Row = Any
@@ -34,7 +37,7 @@ class Transaction(Protocol):
         """Rows (status, reason, at_ms, submission, number)."""
 
     def waiting_submissions(
-        self, now_ms: int, node: int, life: int, exclude_own: bool, limit: int
+        self, now_ms: int, node: int, life: int, after_id: int, limit: int
     ) -> Sequence[Row]: ...
     def claim_submissions(self, rows: Rows) -> None:
         """Rows (claim_node, claim_life, claim_until_ms, id)."""
@@ -87,6 +90,54 @@ class Transaction(Protocol):
     def remember(
         self, account: str, face: str, key: str, fingerprint: str, answer: bytes, until_ms: int
     ) -> None: ...
+
+
+class Outgoing(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """One segment on its way to a link."""
+
+    submission: Submission
+    number: int
+    """1, 2, …: its place in ``submission.segments``."""
+
+
+class Link(Protocol):
+    """A connection towards a network that takes submissions."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def scope(self) -> str:
+        """The SMSC account within which its message ids are unique."""
+
+    @property
+    def prefixes(self) -> Sequence[str]:
+        """Recipients it is preferred for; empty = any."""
+
+    @property
+    def is_bound(self) -> bool: ...
+
+    def room(self) -> int:
+        """How many segments it takes now (window and throughput)."""
+
+    def submit(self, batch: Sequence[Outgoing]) -> None:
+        """Send. Each is told later, once: answered or lost, to the ``LinkListener``."""
+
+
+class LinkListener(Protocol):
+    """What a link tells the engine about submissions; called on the loop, in batches."""
+
+    def answered(self, link: Link, answers: Sequence[tuple[Outgoing, int, str]]) -> None:
+        """(segment, SMPP command_status, link message id)."""
+
+    def lost(self, link: Link, segments: Sequence[Outgoing]) -> None:
+        """Sent, but no answer came (timeout, dropped line): they are sent again."""
+
+    def ready(self, link: Link) -> None:
+        """Bound, or has room again."""
+
+    def unbound(self, link: Link) -> None:
+        """Not bound any more; called after ``lost``."""
 
 
 Handler = Callable[[Any, list[Any]], list[Any] | None]

@@ -6,6 +6,7 @@ into text. Ids are positive 63-bit integers that grow with time: 41 bits of mill
 never make the same one, and a range of time is a range of ids.
 """
 
+import threading
 import time
 from collections.abc import Callable
 
@@ -22,7 +23,7 @@ def now_ms() -> int:
 
 
 class Ids:
-    """Makes ids. Never goes back, even when the wall clock does; not for use by two threads at once."""
+    """Makes ids, for any thread. Never goes back, even when the wall clock does."""
 
     def __init__(self, node: int, clock: Callable[[], int] = now_ms) -> None:
         if not 0 <= node < 1 << _NODE_BITS:
@@ -30,19 +31,21 @@ class Ids:
         self._node = node << _COUNT_BITS
         self._clock = clock
         self._last = 0
+        self._lock = threading.Lock()
 
     def next(self) -> int:
         """The next id; borrows from the future when one millisecond's 4096 are used up."""
-        moment = (self._clock() - EPOCH_MS) << _SHIFT
-        last = self._last
-        if moment > last:
-            last = moment | self._node
-        elif last & _COUNT_MASK == _COUNT_MASK:
-            last = (((last >> _SHIFT) + 1) << _SHIFT) | self._node
-        else:
-            last += 1
-        self._last = last
-        return last
+        with self._lock:
+            moment = (self._clock() - EPOCH_MS) << _SHIFT
+            last = self._last
+            if moment > last:
+                last = moment | self._node
+            elif last & _COUNT_MASK == _COUNT_MASK:
+                last = (((last >> _SHIFT) + 1) << _SHIFT) | self._node
+            else:
+                last += 1
+            self._last = last
+            return last
 
 
 def id_at(at_ms: int) -> int:

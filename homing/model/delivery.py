@@ -21,13 +21,19 @@ class DeliveryState(IntEnum):
 
 
 class Delivery(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """A claimed delivery in memory, with its event, ready for its next attempt."""
+    """A claimed delivery in memory, with its event, ready for its next attempt.
 
-    id: int
+    Outside it is named ``<event id>-<endpoint id>``: an endpoint gets an event once.
+    """
+
     endpoint: int
+    event: Event
     attempt: int
     """The number of the attempt to make now: 1, 2, …; guards the record of its outcome."""
-    event: Event
+    first_attempt: int
+    """Where the present round of attempts began: above 1 after a replay."""
+    lease_until_ms: int
+    """Until then nobody else makes this attempt."""
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True, gc=False):

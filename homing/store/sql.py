@@ -169,21 +169,19 @@ class Transaction:
         self._run(self._statements.change_segment, rows)
 
     def waiting_submissions(
-        self, now_ms: int, node: int, life: int, exclude_own: bool, limit: int
+        self, now_ms: int, node: int, life: int, after_id: int, limit: int
     ) -> Sequence[Any]:
         """ACCEPTED submissions that are due and free: unclaimed, lapsed, or claimed by our former life."""
         s = t.submissions.c
-        free = s.claim_node.is_(None) | (s.claim_until_ms <= now_ms)
-        if exclude_own:
-            free = (free & ~_own(s, node, life)) | ((s.claim_node == node) & (s.claim_life != life))
-        question = (
+        is_former_life = (s.claim_node == node) & (s.claim_life != life)
+        is_free = s.claim_node.is_(None) | (s.claim_until_ms <= now_ms) | is_former_life
+        return self._ask(
             select(t.submissions)
-            .where(s.status == _ACCEPTED, s.not_before_ms <= now_ms, free)
-            .order_by(s.not_before_ms, s.id)
+            .where(s.status == _ACCEPTED, s.id > after_id, s.not_before_ms <= now_ms, is_free)
+            .order_by(s.id)
             .limit(limit)
             .with_for_update(skip_locked=True)
         )
-        return self._ask(question)
 
     def claim_submissions(self, rows: Rows) -> None:
         """Rows (claim_node, claim_life, claim_until_ms, id)."""
@@ -375,10 +373,6 @@ class Transaction:
     def execute(self, statement: Any, parameters: Any = None) -> Any:
         """For questions that live in the store's other modules (retention, link states)."""
         return self._connection.execute(statement, parameters)
-
-
-def _own(columns: Any, node: int, life: int) -> Any:
-    return (columns.claim_node == node) & (columns.claim_life == life)
 
 
 def _these(column: Any) -> Any:

@@ -1,0 +1,368 @@
+"""Correlation: which submission a receipt speaks of, and what the customer hears because of it.
+
+Runs inside the journal's transactions, so that an answer to a submission and the receipts about it are
+seen in one order. A receipt finds its segment within one SMSC account (``scope``), over any bind, in any
+spelling of the id. One that outran its answer is parked and matched when the answer is recorded, or by
+the sweep. The submission's status is folded from all its segments; nothing steps back from a final
+status, and what repeats or is late ends here.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import msgspec
+
+from homing.engine.directory import Directory
+from homing.engine.fanout import FanOut
+from homing.engine.ports import Transaction
+from homing.engine.rows import (
+    Row,
+    ledger_of_report,
+    parked_receipt_of,
+    parked_row,
+    receipt_row,
+    report_row,
+)
+from homing.model.clock import Ids
+from homing.model.delivery import Delivery
+from homing.model.report import Receipt, Report, Status, fold, may_follow
+from homing.wire.message_id import Spelling, candidates, canonical
+
+
+class ArrivedReceipt(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """A receipt as a link read it, and of which SMSC account it speaks."""
+
+    scope: str
+    link: str
+    at_ms: int
+    receipt: Receipt
+
+
+class Answered(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """The network's final answer to one segment: taken (with its id) or refused."""
+
+    submission: int
+    segment: int
+    scope: str
+    link: str
+    at_ms: int
+    status: Status
+    """SENT, or REJECTED."""
+    reason: str
+    link_message_id: str = ""
+    completes: bool = True
+    """Whether every segment of the submission is answered with this one."""
+
+
+class Matched(msgspec.Struct, frozen=True, kw_only=True):
+    """What came of one receipt or answer: the deliveries now held in memory, and how the id was spelled."""
+
+    held: tuple[Delivery, ...] = ()
+    spelling: Spelling | None = None
+    parked: bool = False
+
+
+_NOTHING = Matched()
+
+
+class _Case:
+    """One submission while receipts and answers about it are applied."""
+
+    __slots__ = ("reports_made", "row", "segments", "status")
+
+    def __init__(self, row: Any, segments: dict[int, tuple[Status, str]]) -> None:
+        self.row = row
+        self.segments = segments
+        self.status = Status(row.status)
+        self.reports_made: int = row.report_count
+
+    def fold(self) -> Status:
+        """Of all segments; those without an answer yet are ACCEPTED."""
+        missing = self.row.segment_count - len(self.segments)
+        return fold([status for status, _reason in self.segments.values()] + [Status.ACCEPTED] * missing)
+
+
+class _Written:
+    """Rows of one call, gathered so that each table gets one statement."""
+
+    __slots__ = ("changed", "deliveries", "ledger", "parked", "receipts", "reports", "segments", "unparked")
+
+    def __init__(self) -> None:
+        self.receipts: list[Row] = []
+        self.segments: list[Row] = []
+        self.changed: dict[int, Row] = {}
+        self.reports: list[Row] = []
+        self.ledger: list[Row] = []
+        self.deliveries: list[Row] = []
+        self.parked: list[Row] = []
+        self.unparked: list[int] = []
+
+    def flush(self, transaction: Transaction) -> None:
+        transaction.insert_receipts(self.receipts)
+        transaction.change_segments(self.segments)
+        transaction.change_submissions(list(self.changed.values()))
+        transaction.insert_reports(self.reports)
+        transaction.insert_ledger(self.ledger)
+        transaction.insert_deliveries(self.deliveries)
+        transaction.park_receipts(self.parked)
+        transaction.unpark_receipts(self.unparked)
+
+
+class Correlator:
+    """The journal's handlers for receipts and answers."""
+
+    def __init__(self, *, ids: Ids, directory: Callable[[], Directory], fan_out: FanOut) -> None:
+        self._ids = ids
+        self._directory = directory
+        self._fan_out = fan_out
+        self.matched = 0
+        self.repeated = 0
+        self.parked = 0
+
+    def record_receipts(self, transaction: Transaction, items: list[ArrivedReceipt]) -> list[Matched]:
+        """Match each receipt or park it; nothing is dropped but what says nothing new."""
+        found = self._find(transaction, items)
+        cases = self._cases(transaction, [match[0] for match in found if match is not None])
+        written = _Written()
+        results = []
+        for item, match in zip(items, found, strict=True):
+            if match is None:
+                self.parked += 1
+                key = canonical(item.receipt.message_ids[0]) if item.receipt.message_ids else ""
+                written.parked.append(
+                    parked_row(self._ids.next(), item.scope, key, item.link, item.at_ms, item.receipt)
+                )
+                results.append(Matched(parked=True))
+                continue
+            row, spelling = match
+            results.append(self._apply(item, cases[row.submission], row.number, spelling, written))
+        written.flush(transaction)
+        return results
+
+    def record_answers(self, transaction: Transaction, items: list[Answered]) -> list[Matched]:
+        """Record what the network answered to segments, and apply receipts that came before the answer."""
+        transaction.insert_segments(
+            [
+                (
+                    a.submission, a.segment, a.link, a.scope, a.link_message_id, canonical(a.link_message_id),
+                    a.status.value, a.reason, a.at_ms,
+                )
+                for a in items
+            ]
+        )  # fmt: skip
+        transaction.mark_sent(
+            [(Status.SENT.value, a.link, a.at_ms, a.submission) for a in items if a.completes]
+        )
+        early = self._early_receipts(transaction, items)
+        refused = [a for a in items if a.status is Status.REJECTED]
+        if not early and not refused:
+            return [_NOTHING] * len(items)
+        return self._apply_early(transaction, items, early, refused)
+
+    def sweep_parked(self, transaction: Transaction, rows: Sequence[Any]) -> list[Matched]:
+        """Try parked receipts once more: for answers that another node recorded."""
+        items = [_unparked(row) for row in rows]
+        found = self._find(transaction, items)
+        cases = self._cases(transaction, [match[0] for match in found if match is not None])
+        written = _Written()
+        results = []
+        for row, item, match in zip(rows, items, found, strict=True):
+            if match is None:
+                results.append(_NOTHING)
+                continue
+            written.unparked.append(row.id)
+            segment, spelling = match
+            results.append(self._apply(item, cases[segment.submission], segment.number, spelling, written))
+        written.flush(transaction)
+        return results
+
+    def give_up(self, transaction: Transaction, rows: Sequence[Any], at_ms: int) -> list[Matched]:
+        """End as UNKNOWN the submissions that no receipt came for."""
+        cases = self._cases(transaction, [_WithId(row) for row in rows])
+        written = _Written()
+        results = []
+        for row in rows:
+            held = self._report(cases[row.id], Status.UNKNOWN, "no_receipt", "", at_ms, written)
+            results.append(Matched(held=tuple(held)))
+        written.flush(transaction)
+        return results
+
+    def _find(
+        self, transaction: Transaction, items: Sequence[ArrivedReceipt]
+    ) -> list[tuple[Any, Spelling] | None]:
+        """Per receipt the segment it is about, and how its id had to be read."""
+        keys_of = [_keys(item.receipt) for item in items]
+        wanted: dict[str, set[str]] = {}
+        for item, keys in zip(items, keys_of, strict=True):
+            wanted.setdefault(item.scope, set()).update(key for key, _ in keys)
+        known: dict[tuple[str, str], list[Any]] = {}
+        for scope, all_keys in wanted.items():
+            for row in transaction.segments_by_link_id(scope, all_keys):
+                known.setdefault((scope, row.id_key), []).append(row)
+        return [_choose(item, keys, known) for item, keys in zip(items, keys_of, strict=True)]
+
+    @staticmethod
+    def _cases(transaction: Transaction, rows: Iterable[Any]) -> dict[int, _Case]:
+        rows = list(rows)
+        several = {row.submission for row in rows if row.segment_count > 1 or isinstance(row, _WithId)}
+        statuses: dict[int, dict[int, tuple[Status, str]]] = {}
+        for segment in transaction.segments_of(several) if several else ():
+            of_submission = statuses.setdefault(segment.submission, {})
+            of_submission[segment.number] = (Status(segment.status), segment.reason)
+        cases: dict[int, _Case] = {}
+        for row in rows:
+            if row.submission not in cases:
+                segments = statuses.get(row.submission, {})
+                if row.submission not in several:
+                    segments = {row.number: (Status(row.segment_status), "")}
+                cases[row.submission] = _Case(row, segments)
+        return cases
+
+    def _apply(
+        self, item: ArrivedReceipt, case: _Case, number: int, spelling: Spelling, written: _Written
+    ) -> Matched:
+        """One receipt: kept raw always; moves its segment, and perhaps the submission, forward."""
+        receipt = item.receipt
+        self.matched += 1
+        written.receipts.append(
+            receipt_row(
+                self._ids.next(), case.row.submission, number, item.link, item.at_ms, spelling.value, receipt
+            )
+        )
+        before = case.segments.get(number, (Status.SENT, ""))[0]
+        if not may_follow(receipt.status, before):
+            self.repeated += 1
+            return Matched(spelling=spelling)
+        case.segments[number] = (receipt.status, receipt.reason)
+        written.segments.append(
+            (receipt.status.value, receipt.reason, item.at_ms, case.row.submission, number)
+        )
+        folded = case.fold()
+        if folded in (Status.SENT, Status.ACCEPTED) or not may_follow(folded, case.status):
+            return Matched(spelling=spelling)
+        held = self._report(
+            case, folded, _reason_of(case, folded, receipt.reason), receipt.err, item.at_ms, written,
+        )  # fmt: skip
+        return Matched(held=tuple(held), spelling=spelling)
+
+    def _report(
+        self, case: _Case, status: Status, reason: str, err: str, at_ms: int, written: _Written
+    ) -> list[Delivery]:  # fmt: skip
+        """The submission has come to a new status: report, ledger entry, deliveries."""
+        row = case.row
+        case.status = status
+        case.reports_made += 1
+        report = Report(
+            id=self._ids.next(), at_ms=at_ms, account=row.account, submission=row.submission,
+            sender=row.sender, recipient=row.recipient, status=status, reason=reason, err=err,
+            sequence=case.reports_made, report_bits=row.report_bits, note=row.note, parts=row.segment_count,
+        )  # fmt: skip
+        written.changed[row.submission] = (status.value, reason, case.reports_made, row.submission)
+        written.reports.append(report_row(report))
+        written.ledger.append(ledger_of_report(report, row.subaccount))
+        held: list[Delivery] = []
+        self._fan_out.bear(
+            report, "report", report.account, self._directory().report_endpoints(report), at_ms,
+            written.deliveries, held,
+        )  # fmt: skip
+        return held
+
+    def _early_receipts(
+        self, transaction: Transaction, items: Iterable[Answered]
+    ) -> dict[tuple[str, str], list[Any]]:
+        """Parked receipts whose segment has just been recorded, by scope and any key of theirs."""
+        wanted: dict[str, set[str]] = {}
+        for a in items:
+            if a.link_message_id:
+                wanted.setdefault(a.scope, set()).update(key for key, _ in candidates(a.link_message_id))
+        early: dict[tuple[str, str], list[Any]] = {}
+        for scope, keys in wanted.items():
+            for row in transaction.parked_receipts(scope, keys):
+                early.setdefault((scope, row.id_key), []).append(row)
+        return early
+
+    def _apply_early(
+        self, transaction: Transaction, items: list[Answered],
+        early: dict[tuple[str, str], list[Any]], refused: list[Answered],
+    ) -> list[Matched]:  # fmt: skip
+        rows = {row.id: row for row in transaction.submissions_by_id({a.submission for a in items})}
+        cases = self._cases(transaction, [_WithId(row) for row in rows.values()])
+        written = _Written()
+        results = []
+        for a in items:
+            case = cases.get(a.submission)
+            held: list[Delivery] = []
+            if case is not None and a.status is Status.REJECTED:
+                folded = case.fold()
+                if may_follow(folded, case.status):
+                    held += self._report(case, folded, a.reason, "", a.at_ms, written)
+            spelling = None
+            if case is not None and a.link_message_id:
+                for key, _ in candidates(a.link_message_id):
+                    for parked in early.pop((a.scope, key), ()):
+                        written.unparked.append(parked.id)
+                        item = _unparked(parked)
+                        match = self._apply(item, case, a.segment, _spelling_of(item, a), written)
+                        held += match.held
+                        spelling = match.spelling
+            results.append(Matched(held=tuple(held), spelling=spelling))
+        written.flush(transaction)
+        return results
+
+
+class _WithId:
+    """A submissions row seen as one that joins a segment: its id is called ``submission``."""
+
+    def __init__(self, row: Any) -> None:
+        self._row = row
+        self.submission: int = row.id
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._row, name)
+
+
+def _keys(receipt: Receipt) -> list[tuple[str, Spelling]]:
+    return [candidate for id_ in receipt.message_ids for candidate in candidates(id_)]
+
+
+def _choose(
+    item: ArrivedReceipt, keys: Sequence[tuple[str, Spelling]], known: dict[tuple[str, str], list[Any]]
+) -> tuple[Any, Spelling] | None:
+    """The likeliest segment. An id may name two in different bases: the number it is about decides."""
+    possible = [(row, spelling) for key, spelling in keys for row in known.get((item.scope, key), ())]
+    if len(possible) > 1:
+        about = item.receipt.recipient
+        same_number = [(row, spelling) for row, spelling in possible if row.recipient == about]
+        possible = same_number or possible
+        # A link that counts its ids from the start again uses them twice: the younger is meant.
+        best = possible[0][1]
+        possible = [p for p in possible if p[1] is best]
+        return max(possible, key=lambda p: p[0].submission)
+    return possible[0] if possible else None
+
+
+def _reason_of(case: _Case, folded: Status, latest: str) -> str:
+    """The reason of the first segment, in order, that brought this status about."""
+    for number in sorted(case.segments):
+        status, reason = case.segments[number]
+        if status is folded and reason:
+            return reason
+    return latest
+
+
+def _unparked(row: Any) -> ArrivedReceipt:
+    return ArrivedReceipt(
+        scope=row.scope,
+        link=row.link,
+        at_ms=row.at_ms,
+        receipt=parked_receipt_of(row),
+    )
+
+
+def _spelling_of(item: ArrivedReceipt, answered: Answered) -> Spelling:
+    key = canonical(answered.link_message_id)
+    for id_ in item.receipt.message_ids:
+        for candidate, spelling in candidates(id_):
+            if candidate == key:
+                return spelling
+    return Spelling.same

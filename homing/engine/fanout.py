@@ -1,0 +1,60 @@
+"""Fan-out: the deliveries that one event is due in, one per endpoint that wants it.
+
+A delivery is *born claimed*: its row says attempt 1 and a lease of this node, and it is already in the
+node's memory, so that the first attempt needs neither a second read nor a second write. Where there is no
+room in memory (a dead or slow endpoint, a full node) it is born free and due, and waits in the store.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+
+from homing.engine.ports import Room
+from homing.model.account import Endpoint
+from homing.model.delivery import Delivery, DeliveryState, Event
+
+Rows = list[tuple[Any, ...]]
+_PENDING = int(DeliveryState.PENDING)
+
+
+class Claim(msgspec.Struct, frozen=True, kw_only=True):
+    """In whose name this node holds work: node id, incarnation, and for how long at a time."""
+
+    node: int
+    life: int
+    """Milliseconds since the epoch at which this node started: no two lives are the same."""
+    lease_ms: int
+
+
+class FanOut:
+    """Makes deliveries, on the loop and in the journal's thread; a stale answer about room is fine."""
+
+    def __init__(self, claim: Claim, room: Room) -> None:
+        self._claim = claim
+        self._room = room
+
+    def bear(
+        self, event: Event, kind: str, account: str, endpoints: Iterable[Endpoint], now_ms: int,
+        rows: Rows, held: list[Delivery],
+    ) -> None:  # fmt: skip
+        """Append a row per endpoint to ``rows``, and to ``held`` what this node will push at once."""
+        claim = self._claim
+        for endpoint in endpoints:
+            if self._room.has_room(endpoint):
+                until = now_ms + claim.lease_ms
+                held.append(
+                    Delivery(
+                        endpoint=endpoint.id, event=event, attempt=1, first_attempt=1, lease_until_ms=until
+                    )
+                )
+                node: int | None = claim.node
+                life: int | None = claim.life
+            else:
+                until, node, life = now_ms, None, None
+            rows.append(
+                (
+                    event.id, endpoint.id, kind, account, _PENDING, 1, 1, until, node, life,
+                    None, None, None, None, None,
+                )
+            )  # fmt: skip

@@ -1,0 +1,118 @@
+"""Intake: what phones sent, from any link, becomes durable messages and their deliveries.
+
+One call takes the *batch* that one read of a socket gave, and ``done`` is called after the commit (or
+with the error, and then nothing was written): only then may the link answer the network. Whole messages
+take the short way, decided on the loop and written as they are; parts of long ones go through
+``engine/reassembly.py`` inside the same transaction.
+"""
+
+from collections.abc import Callable, Sequence
+
+import msgspec
+
+from homing.engine.directory import Directory
+from homing.engine.fanout import FanOut
+from homing.engine.ports import Journal, Transaction
+from homing.engine.reassembly import Part, Reassembly
+from homing.engine.rows import Row, ledger_of_message, message_row
+from homing.model.clock import Ids, now_ms
+from homing.model.delivery import Delivery
+from homing.model.message import Coding, ReceivedMessage
+
+Concatenation = tuple[int, int, int]
+"""Reference, total, number of this part (TS 23.040 §9.2.3.24.1), or the same from SAR TLVs."""
+
+
+class Arrival(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """One received SMS as a link read it: numbers normalised, text decoded."""
+
+    sender: str
+    recipient: str
+    coding: Coding
+    text: str
+    data: bytes = b""
+    udh: bytes = b""
+    concatenation: Concatenation | None = None
+    network: str | None = None
+
+
+class _Batch(msgspec.Struct):
+    messages: list[Row]
+    deliveries: list[Row]
+    ledger: list[Row]
+    held: list[Delivery]
+    parts: list[Part]
+
+
+class Intake:
+    """Takes batches from links; offers what is held in memory for pushing to ``offer``."""
+
+    def __init__(
+        self,
+        *,
+        journal: Journal,
+        ids: Ids,
+        directory: Callable[[], Directory],
+        fan_out: FanOut,
+        reassembly: Reassembly,
+        offer: Callable[[Sequence[Delivery]], None],
+    ) -> None:
+        self._journal = journal
+        self._ids = ids
+        self._directory = directory
+        self._fan_out = fan_out
+        self._reassembly = reassembly
+        self._offer = offer
+        self.received = 0
+        self.unrouted = 0
+
+    def take(self, link: str, arrivals: Sequence[Arrival], done: Callable[[Exception | None], None]) -> None:
+        """Make a batch durable, then ``done(None)``; ``done(error)`` when nothing of it was written."""
+        at_ms = now_ms()
+        directory = self._directory()
+        batch = _Batch(messages=[], deliveries=[], ledger=[], held=[], parts=[])
+        next_id = self._ids.next
+        for a in arrivals:
+            if a.concatenation is not None:
+                batch.parts.append(Part(at_ms=at_ms, link=link, arrival=a))
+                continue
+            owner = directory.owner(a.recipient, a.text)
+            message = ReceivedMessage(
+                id=next_id(), at_ms=at_ms, link=link, sender=a.sender, recipient=a.recipient,
+                account=None if owner is None else owner.account, coding=a.coding, text=a.text, data=a.data,
+                udh=a.udh, network=a.network if owner is None else owner.network or a.network,
+            )  # fmt: skip
+            batch.messages.append(message_row(message))
+            if owner is None:
+                self.unrouted += 1
+                continue
+            batch.ledger.append(ledger_of_message(message, owner.account))
+            self._fan_out.bear(
+                message, "message", owner.account, directory.message_endpoints(owner.account, None), at_ms,
+                batch.deliveries, batch.held,
+            )  # fmt: skip
+
+        def committed(results: list[list[Delivery]] | None, error: Exception | None) -> None:
+            if results is not None:
+                self.received += len(arrivals)
+            done(error)
+            if results is not None:
+                self._offer(batch.held)
+                self._offer(results[0])
+
+        self._journal.write(self._write, [batch], committed)
+
+    def _write(self, transaction: Transaction, batches: list[_Batch]) -> list[list[Delivery]]:
+        """In the journal: write every batch; returns per batch what its parts made due."""
+        if len(batches) == 1:
+            whole = batches[0]
+        else:
+            whole = _Batch(messages=[], deliveries=[], ledger=[], held=[], parts=[])
+            for batch in batches:
+                whole.messages += batch.messages
+                whole.deliveries += batch.deliveries
+                whole.ledger += batch.ledger
+        transaction.insert_messages(whole.messages)
+        transaction.insert_deliveries(whole.deliveries)
+        transaction.insert_ledger(whole.ledger)
+        return [self._reassembly.join(transaction, b.parts) if b.parts else [] for b in batches]
