@@ -1,0 +1,47 @@
+"""Push formats: how an event is written for a customer, and which answer means that he has it.
+
+A format is prepared once per endpoint and used for every push. To add one: one file with a class like
+``MxPush``, and its line in ``FORMATS``.
+"""
+
+from collections.abc import Mapping
+from typing import ClassVar, Protocol
+
+from homing.model.account import Endpoint, Format
+from homing.model.delivery import Answer, Event
+from homing.wire.push_json import JsonPush
+from homing.wire.push_mx import MxPush
+from homing.wire.target import Target
+
+
+class PushFormat(Protocol):
+    """One endpoint's events as HTTP requests. Pure: time comes in as an argument."""
+
+    retry_s: ClassVar[tuple[int, ...]]
+    """The waits between attempts, when the configuration does not say otherwise."""
+    heeds_hints: ClassVar[bool]
+    """Whether Retry-After and 410 Gone in an answer are listened to."""
+    target: Target
+
+    def __init__(self, endpoint: Endpoint) -> None: ...
+
+    def wants(self, event: Event) -> bool:
+        """Whether this event is pushed to this endpoint at all: kind, report bits, vocabulary."""
+        ...
+
+    def render(self, event: Event, attempt: int, now_ms: int) -> bytes:
+        """The whole HTTP/1.1 request of this attempt. Only for events that are wanted."""
+        ...
+
+    @staticmethod
+    def judge(answer: Answer) -> bool:
+        """The success rule."""
+        ...
+
+
+FORMATS: Mapping[Format, type[PushFormat]] = {"mx": MxPush, "json": JsonPush}
+
+
+def prepare(endpoint: Endpoint) -> PushFormat:
+    """The format of an endpoint, ready to render. ValueError says what is wrong with the endpoint."""
+    return FORMATS[endpoint.format](endpoint)

@@ -1,0 +1,155 @@
+"""The json push format: one flat event by POST, signed per Standard Webhooks.
+
+The event is described field by field in ``event.schema.json``, next to this module. Every field is in every
+event; what does not apply is null. Ids are decimal strings, because they exceed the 2^53 that many
+readers of JSON hold exactly.
+"""
+
+from typing import ClassVar
+
+import msgspec
+
+from homing.model.account import Endpoint
+from homing.model.delivery import Answer, Event
+from homing.model.message import Coding, ReceivedMessage
+from homing.model.report import FINAL, Report, Status, is_wanted
+from homing.wire.push_request import fixed_headers, kinds_of, utc_seconds
+from homing.wire.standard_webhooks import read_secret, sign
+from homing.wire.target import read_url
+
+
+class _FlatEvent(msgspec.Struct, kw_only=True, gc=False, rename={"sender": "from", "recipient": "to"}):
+    type: str
+    id: str
+    at: str
+    account: str | None
+    smsid: str
+    sender: str
+    recipient: str
+    status: str | None = None
+    reason: str | None = None
+    error: str | None = None
+    final: bool | None = None
+    sequence: int | None = None
+    note: str | None = None
+    text: str | None = None
+    coding: str | None = None
+    data: str | None = None
+    udh: str | None = None
+    parts: int
+    expected_parts: int | None = None
+    partial: bool | None = None
+    network: str | None
+
+
+_encoder = msgspec.json.Encoder()
+_PUSHED = {status: f"report.{status.lower()}" for status in (*FINAL, Status.BUFFERED)}
+_CODING = {Coding.TEXT: "text", Coding.DATA: "data", Coding.UNICODE: "unicode"}
+
+
+class JsonPush:
+    """Renders events for one endpoint; prepared once, used for every push."""
+
+    retry_s: ClassVar[tuple[int, ...]] = (5, 300, 1800, 7200, 18_000, 36_000, 50_400, 72_000, 86_400)
+    heeds_hints: ClassVar[bool] = True
+    """Retry-After on 429 and 503, and 410 Gone, mean what they say."""
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        self.target, request_target = read_url(endpoint.url)
+        kinds = kinds_of(endpoint, ("report", "message"))
+        self._wants_reports = "report" in kinds
+        self._wants_messages = "message" in kinds
+        self._keys = tuple(read_secret(secret) for secret in endpoint.secrets)
+        self._head = (
+            f"POST {request_target} HTTP/1.1\r\n{fixed_headers(endpoint, self.target)}"
+            "Content-Type: application/json\r\nHoming-Event-Id: "
+        )
+
+    def wants(self, event: Event) -> bool:
+        """Whether this event is pushed to this endpoint at all."""
+        if type(event) is Report:
+            return (
+                self._wants_reports and event.status in _PUSHED and is_wanted(event.status, event.report_bits)
+            )
+        return self._wants_messages
+
+    def render(self, event: Event, attempt: int, now_ms: int) -> bytes:
+        """The whole request, signed for this attempt."""
+        body = event_body(event)
+        event_id = str(event.id)
+        now_s = now_ms // 1000
+        signature = ""
+        if self._keys:
+            signature = f"webhook-signature: {sign(self._keys, event_id, now_s, body)}\r\n"
+        head = (
+            f"{self._head}{event_id}\r\nHoming-Attempt: {attempt}\r\nwebhook-id: {event_id}\r\n"
+            f"webhook-timestamp: {now_s}\r\n{signature}Content-Length: {len(body)}\r\n\r\n"
+        )
+        return head.encode("ascii") + body
+
+    @staticmethod
+    def judge(answer: Answer) -> bool:
+        """Any 2xx."""
+        return answer.status is not None and 200 <= answer.status < 300
+
+
+def event_body(event: Event) -> bytes:
+    """The JSON document of an event; never fails, whatever its texts hold."""
+    flat = _flat_report(event) if type(event) is Report else _flat_message(event)  # type: ignore[arg-type]
+    try:
+        return _encoder.encode(flat)
+    except UnicodeEncodeError:  # half a surrogate pair, for example one that was cut at the end of a part
+        for name in ("text", "note", "sender", "recipient", "reason", "error", "network"):
+            text = getattr(flat, name)
+            if text is not None:
+                setattr(flat, name, text.encode("utf-16", "surrogatepass").decode("utf-16", "replace"))
+        return _encoder.encode(flat)
+
+
+def _flat_report(report: Report) -> _FlatEvent:
+    status = report.status
+    return _FlatEvent(
+        type=_PUSHED[status],
+        id=str(report.id),
+        at=_spell_time(report.at_ms),
+        account=report.account,
+        smsid=str(report.submission),
+        sender=report.sender,
+        recipient=report.recipient,
+        status=status.value,
+        reason=report.reason,
+        error=report.err or None,
+        final=status in FINAL,
+        sequence=report.sequence,
+        note=report.note,
+        parts=report.parts,
+        network=report.network,
+    )
+
+
+def _flat_message(message: ReceivedMessage) -> _FlatEvent:
+    event_id = str(message.id)
+    coding = message.coding
+    return _FlatEvent(
+        type="message.received",
+        id=event_id,
+        at=_spell_time(message.at_ms),
+        account=message.account,
+        smsid=event_id,
+        sender=message.sender,
+        recipient=message.recipient,
+        text=None if coding is Coding.DATA else message.text,
+        coding=_CODING[coding],
+        data=message.data.hex().upper() if coding is Coding.DATA else None,
+        udh=message.udh.hex().upper() or None,
+        parts=message.parts,
+        expected_parts=message.expected_parts,
+        partial=message.parts < message.expected_parts,
+        network=message.network,
+    )
+
+
+def _spell_time(at_ms: int) -> str:
+    """RFC 3339 §5.6, UTC with milliseconds."""
+    at_s, rest_ms = divmod(at_ms, 1000)
+    return f"{utc_seconds(at_s)}.{rest_ms:03d}Z"

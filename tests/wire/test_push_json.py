@@ -1,0 +1,210 @@
+"""The json format: the documented event, signed so that customers' own libraries accept it."""
+
+import json
+import time
+from importlib.resources import files
+
+import jsonschema
+import pytest
+import standardwebhooks
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from homing.model.account import Endpoint
+from homing.model.delivery import Answer
+from homing.model.message import Coding, ReceivedMessage
+from homing.model.report import Report, Status
+from homing.wire.push import prepare
+from homing.wire.push_json import JsonPush
+
+SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+OTHER = "whsec_" + "QUJD" * 10
+
+SCHEMA = json.loads(files("homing.wire").joinpath("event.schema.json").read_text())
+VALIDATOR = jsonschema.Draft202012Validator(SCHEMA)
+
+TEXTS = st.text(alphabet=st.characters(), max_size=30)
+IDS = st.integers(1, 2**63 - 1)
+
+REPORTS = st.builds(
+    Report,
+    id=IDS,
+    at_ms=st.integers(0, 4_000_000_000_000),
+    account=TEXTS,
+    submission=IDS,
+    sender=TEXTS,
+    recipient=TEXTS,
+    status=st.sampled_from(
+        [Status.BUFFERED, Status.DELIVERED, Status.FAILED, Status.REJECTED, Status.UNKNOWN]
+    ),
+    reason=TEXTS,
+    err=TEXTS,
+    sequence=st.integers(1, 9),
+    report_bits=st.just(7),
+    note=st.none() | TEXTS,
+    network=st.none() | TEXTS,
+    parts=st.integers(1, 255),
+)
+MESSAGES = st.builds(
+    ReceivedMessage,
+    id=IDS,
+    at_ms=st.integers(0, 4_000_000_000_000),
+    link=TEXTS,
+    sender=TEXTS,
+    recipient=TEXTS,
+    account=TEXTS,
+    coding=st.sampled_from(Coding),
+    text=TEXTS,
+    data=st.binary(max_size=20),
+    udh=st.binary(max_size=8),
+    network=st.none() | TEXTS,
+    parts=st.integers(1, 3),
+    expected_parts=st.integers(1, 5),
+)
+
+
+def make_endpoint(**changes: object) -> Endpoint:
+    fields: dict[str, object] = {
+        "id": 1,
+        "account": "acme",
+        "events": ("report", "message"),
+        "format": "json",
+        "url": "https://server.example/hook",
+        "secrets": (SECRET,),
+    }
+    return Endpoint(**(fields | changes))  # type: ignore[arg-type]
+
+
+def make_report(**changes: object) -> Report:
+    fields: dict[str, object] = {
+        "id": 6412345678901234567,
+        "at_ms": 1141448767_089,
+        "account": "acme",
+        "submission": 17218733,
+        "sender": "913",
+        "recipient": "447931123456",
+        "status": Status.FAILED,
+        "reason": "expired",
+        "err": "00B",
+        "sequence": 2,
+        "report_bits": 7,
+    }
+    return Report(**(fields | changes))  # type: ignore[arg-type]
+
+
+def read_request(octets: bytes) -> tuple[str, dict[str, str], bytes]:
+    head, _, body = octets.partition(b"\r\n\r\n")
+    line, *headers = head.decode("ascii").split("\r\n")
+    return line, {name.lower(): value for name, value in (header.split(": ", 1) for header in headers)}, body
+
+
+def test_a_report_is_one_flat_event() -> None:
+    line, headers, body = read_request(
+        prepare(make_endpoint()).render(make_report(note="n"), 2, 1_700_000_000_999)
+    )
+    assert line == "POST /hook HTTP/1.1"
+    assert headers["content-type"] == "application/json"
+    assert headers["content-length"] == str(len(body))
+    assert headers["homing-attempt"] == "2"
+    assert headers["homing-event-id"] == headers["webhook-id"] == "6412345678901234567"
+    assert headers["webhook-timestamp"] == "1700000000"
+    assert json.loads(body) == {
+        "type": "report.failed",
+        "id": "6412345678901234567",
+        "at": "2006-03-04T05:06:07.089Z",
+        "account": "acme",
+        "smsid": "17218733",
+        "from": "913",
+        "to": "447931123456",
+        "status": "FAILED",
+        "reason": "expired",
+        "error": "00B",
+        "final": True,
+        "sequence": 2,
+        "note": "n",
+        "text": None,
+        "coding": None,
+        "data": None,
+        "udh": None,
+        "parts": 1,
+        "expected_parts": None,
+        "partial": None,
+        "network": None,
+    }
+
+
+def test_a_message_is_one_flat_event() -> None:
+    message = ReceivedMessage(
+        id=5,
+        at_ms=0,
+        link="sim",
+        sender="447900000001",
+        recipient="60999",
+        account="acme",
+        coding=Coding.UNICODE,
+        text="Привет",
+        udh=b"\x05\x00\x03\x1c\x03\x02",
+        parts=2,
+        expected_parts=3,
+    )
+    event = json.loads(read_request(prepare(make_endpoint()).render(message, 1, 0))[2])
+    assert event["type"] == "message.received"
+    assert event["smsid"] == event["id"] == "5"
+    assert (event["text"], event["coding"], event["udh"], event["data"]) == (
+        "Привет",
+        "unicode",
+        "0500031C0302",
+        None,
+    )
+    assert (event["parts"], event["expected_parts"], event["partial"]) == (2, 3, True)
+
+
+@settings(max_examples=150, deadline=None)
+@given(event=REPORTS | MESSAGES)
+def test_every_event_obeys_its_schema(event: Report | ReceivedMessage) -> None:
+    octets = prepare(make_endpoint(secrets=())).render(event, 1, 0)
+    VALIDATOR.validate(json.loads(read_request(octets)[2]))
+
+
+def test_the_schema_is_a_schema_and_describes_every_field() -> None:
+    jsonschema.Draft202012Validator.check_schema(SCHEMA)
+    event = json.loads(read_request(prepare(make_endpoint()).render(make_report(), 1, 0))[2])
+    assert set(SCHEMA["properties"]) == set(SCHEMA["required"]) == set(event)
+    assert all(field["description"] for field in SCHEMA["properties"].values())
+
+
+def test_each_secret_signs_and_the_reference_library_accepts_it() -> None:
+    now_ms = int(time.time() * 1000)
+    push = prepare(make_endpoint(secrets=(OTHER, SECRET)))
+    _, headers, body = read_request(push.render(make_report(), 1, now_ms))
+    assert len(headers["webhook-signature"].split(" ")) == 2
+    for secret in (SECRET, OTHER):
+        assert standardwebhooks.Webhook(secret).verify(body, headers) == json.loads(body)
+    with pytest.raises(standardwebhooks.WebhookVerificationError):
+        standardwebhooks.Webhook("whsec_" + "QUJE" * 10).verify(body, headers)
+
+
+def test_without_a_secret_nothing_is_signed() -> None:
+    assert b"webhook-signature" not in prepare(make_endpoint(secrets=())).render(make_report(), 1, 0)
+
+
+def test_unknown_is_pushed_but_a_mere_step_is_not() -> None:
+    push = prepare(make_endpoint())
+    assert push.wants(make_report(status=Status.UNKNOWN))
+    assert not push.wants(make_report(status=Status.SENT))
+    assert not push.wants(make_report(report_bits=2))
+    assert not prepare(make_endpoint(events=("message",))).wants(make_report())
+
+
+def test_a_bad_secret_is_refused_without_repeating_it() -> None:
+    with pytest.raises(ValueError, match="whsec_") as caught:
+        prepare(make_endpoint(secrets=("whsec_hunter2",)))
+    assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("status", "good"), [(200, True), (204, True), (299, True), (199, False), (302, False)]
+)
+def test_success_is_any_2xx(status: int, good: bool) -> None:
+    assert JsonPush.judge(Answer(status=status, body=b"", length=0, took_ms=1)) is good
+    assert not JsonPush.judge(Answer(status=None, body=b"", length=0, took_ms=1, error="timeout"))
