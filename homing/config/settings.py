@@ -1,0 +1,202 @@
+"""The settings of a node: one frozen struct per section of ``homing.toml``.
+
+This is the one source of truth: the reader checks by these types, ``homing init`` and the reference page
+are printed from them. A new section is a new struct and a field in ``Settings``; a new key is one field.
+"""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import msgspec
+
+from homing.config.link import LinkSettings
+from homing.config.section import Section, Wait, about
+
+
+class NodeSettings(Section, frozen=True, kw_only=True):
+    """The running gateway itself and where it keeps what it knows."""
+
+    id: Annotated[int, about("Number of this node; every node of one store has its own.", ge=0, le=1023)] = 0
+    data_dir: Annotated[Path, about("Directory of the node's data; made at the first start.")] = Path(
+        "homing-data"
+    )
+    store: Annotated[
+        str,
+        about(
+            '"sqlite" keeps everything in data_dir; a URL like "postgresql://user:password@host/homing" '
+            "keeps it in PostgreSQL.",
+            pattern=r"^(sqlite|(sqlite|postgresql)(\+[a-z0-9_]+)?://.*)\Z",
+            secret=True,
+        ),
+    ] = "sqlite"
+    drain_s: Annotated[
+        float, about("After SIGTERM, time to finish what is in flight before the node ends.", ge=0)
+    ] = 30.0
+    migrate: Annotated[
+        bool, about("Bring an older store up to date at the start, as `homing migrate` does.")
+    ] = False
+    event_retention_d: Annotated[
+        int, about("How long events that are done stay to be seen and replayed.", ge=1)
+    ] = 90
+
+    @property
+    def store_url(self) -> str:
+        """The store as a URL: what ``sqlite`` stands for, else as written."""
+        return f"sqlite:///{self.data_dir / 'homing.db'}" if self.store == "sqlite" else self.store
+
+
+class HttpSettings(Section, frozen=True, kw_only=True):
+    """The listeners that customers and operators speak HTTP to."""
+
+    listen: Annotated[str, about('Address and port for plain HTTP; "" = no plain listener.')] = (
+        "127.0.0.1:8080"
+    )
+    listen_tls: Annotated[
+        str, about("Address and port for HTTPS.", sample="127.0.0.1:8443", unset="no HTTPS listener")
+    ] = ""
+    tls_certificate: Annotated[
+        Path | None,
+        about(
+            "Certificate chain for HTTPS (PEM); read again on SIGHUP.",
+            sample="tls/homing.crt",
+            unset="none",
+            must_exist=True,
+        ),
+    ] = None
+    tls_key: Annotated[
+        Path | None,
+        about(
+            "Private key of the certificate (PEM); read again on SIGHUP.",
+            sample="tls/homing.key",
+            unset="none",
+            must_exist=True,
+        ),
+    ] = None
+    trusted_proxies: Annotated[
+        tuple[str, ...],
+        about(
+            "Addresses or networks whose X-Forwarded-For is believed.",
+            sample=["10.0.0.0/8"],
+            unset="nobody's is",
+        ),
+    ] = ()
+    max_body_bytes: Annotated[int, about("Longer request bodies are refused with 413.", ge=1024)] = 1_048_576
+    max_connections: Annotated[int, about("Connections open at once, over both listeners.", ge=1)] = 1000
+    idle_timeout_s: Annotated[int, about("A connection with nothing to say is closed after this.", ge=1)] = 60
+
+
+class PushSettings(Section, frozen=True, kw_only=True):
+    """Towards customers: how events are pushed to their endpoints."""
+
+    source_address: Annotated[
+        str,
+        about(
+            "Local address that pushes leave from; customers' firewalls may know it.",
+            sample="192.0.2.10",
+            unset="the system chooses",
+        ),
+    ] = ""
+    allow_private_networks: Annotated[
+        bool, about("Allow endpoints at private and loopback addresses: for laptops and tests.")
+    ] = False
+    ca_file: Annotated[
+        Path | None,
+        about(
+            "Certificates (PEM) to verify endpoints by.",
+            sample="tls/customers-ca.pem",
+            unset="the system's",
+            must_exist=True,
+        ),
+    ] = None
+    expect_s: Annotated[float, about("An answer slower than this is counted and shown as slow.", gt=0)] = 10.0
+    give_up_s: Annotated[float, about("An attempt without a whole answer ends after this.", gt=0)] = 60.0
+    lease_s: Annotated[
+        float,
+        about(
+            "A delivery that a crashed node was working on falls due again after this; above give_up_s.", gt=0
+        ),
+    ] = 75.0
+    mx_retry_s: Annotated[
+        tuple[Wait, ...],
+        about("Waits between attempts in the mx format; one attempt more than waits, then a dead letter."),
+    ] = (30, 60, 120, 240, 480, 960, 1920, 3840, 7680)
+    json_retry_s: Annotated[
+        tuple[Wait, ...],
+        about("Waits between attempts in the json format; one attempt more than waits, then a dead letter."),
+    ] = (5, 300, 1800, 7200, 18000, 36000, 50400, 72000, 86400)
+    dead_retention_d: Annotated[int, about("How long dead letters stay to be replayed.", ge=1)] = 30
+    max_answer_bytes: Annotated[int, about("What is read of an endpoint's answer at most.", ge=512)] = 65536
+    max_in_memory: Annotated[int, about("Deliveries held in memory; the others wait in the store.", ge=1)] = (
+        20000
+    )
+    max_in_memory_per_endpoint: Annotated[
+        int, about("Deliveries held in memory for one endpoint; the others wait in the store.", ge=1)
+    ] = 2000
+
+
+class SubmitSettings(Section, frozen=True, kw_only=True):
+    """Limits of what customers submit."""
+
+    max_bulk: Annotated[int, about("Recipients in one bulk submission.", ge=1)] = 10000
+    login_failures_per_min: Annotated[
+        int, about("Wrong passwords per account and per client address before both are made to wait.", ge=1)
+    ] = 10
+
+
+class IntakeSettings(Section, frozen=True, kw_only=True):
+    """Patience with what the network says."""
+
+    reassembly_s: Annotated[
+        float, about("Wait for missing parts of a long message before it goes out marked partial.", gt=0)
+    ] = 1800.0
+    parked_receipt_h: Annotated[
+        float, about("A receipt that matches no submission yet is kept this long.", gt=0)
+    ] = 72.0
+    unmatched_alarm_share: Annotated[
+        float, about("Raise an alarm when more than this share of receipts stays unmatched.", ge=0, le=1)
+    ] = 0.05
+
+
+class LogSettings(Section, frozen=True, kw_only=True):
+    """What the node writes to stderr."""
+
+    level: Annotated[Literal["debug", "info", "warning", "error"], about("Least level that is written.")] = (
+        "info"
+    )
+    format: Annotated[
+        Literal["console", "json"], about("For people (console) or for machines (json, one object a line).")
+    ] = "console"
+
+
+class SimulatorSettings(Section, frozen=True, kw_only=True):
+    """The built-in network simulator, which links of kind "simulator" are connected to."""
+
+    listen: Annotated[
+        str,
+        about(
+            "Address and port of its SMPP listener.",
+            sample="127.0.0.1:2775",
+            unset="an unused port on loopback",
+        ),
+    ] = ""
+    latency_ms: Annotated[int, about("Time it takes to answer a submit_sm.", ge=0)] = 10
+    report_delay_ms: Annotated[int, about("Time from its answer to the delivery receipt.", ge=0)] = 500
+
+
+class Settings(Section, frozen=True, kw_only=True):
+    """Everything a node is told. ``Settings()`` is a node on a laptop, with the simulator as its link."""
+
+    node: NodeSettings = NodeSettings()
+    http: HttpSettings = HttpSettings()
+    push: PushSettings = PushSettings()
+    submit: SubmitSettings = SubmitSettings()
+    intake: IntakeSettings = IntakeSettings()
+    log: LogSettings = LogSettings()
+    simulator: SimulatorSettings = SimulatorSettings()
+    link: tuple[LinkSettings, ...] = (LinkSettings(name="sim", kind="simulator"),)
+
+
+SECTIONS: dict[str, type[Section]] = {
+    field.name: field.type for field in msgspec.structs.fields(Settings) if field.name != "link"
+} | {"link": LinkSettings}
+"""Section name -> its struct, in the order of the file. ``link`` is the one that may stand several times."""
