@@ -96,6 +96,7 @@ void client_pump(int64_t now) {
             connections[i]->number = IDLE;
             connections[i]->on_readable = readable;
             connections[i]->on_closed = gone;
+            connections[i]->acknowledges_at_once = true;
         }
         if (connections[i]->number == IDLE) ask(connections[i], now);
     }

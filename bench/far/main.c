@@ -6,9 +6,10 @@
  * line read from standard input is a command, answered by one JSON line:
  *
  *     bound timeout_s=20                                   wait for a bind that receives
- *     received n=50000 window=200 [rate=1000] [accounts=10 slow=8 dead=9 slow_ms=5000]
+ *     received n=50000 window=200 [rate=1000] [accounts=10 first=2 slow=8 dead=9 slow_ms=5000]
  *     loop n=20000 window=200 conns=16 port=8080 [delay_ms=0] [rate=..] target=/SMSSend?..@T..@M..
  *
+ * (slow and dead name customers that do not count, out of the accounts from `first` on)
  * with limits settle_ms=300 idle_ms=8000 limit_ms=50000 for either. It ends with its standard input, and
  * by itself after LIFE_S. All traffic is on the loopback address. */
 #include "work.h"
@@ -38,6 +39,7 @@ static void start(const char *line, int64_t now) {
         .n = option(line, "n", 1000),
         .window = option(line, "window", 200),
         .rate_per_s = option(line, "rate", 0),
+        .first = option(line, "first", 0),
         .accounts = option(line, "accounts", 1),
         .slow = option(line, "slow", -1),
         .dead = option(line, "dead", -1),

@@ -19,7 +19,7 @@ typedef struct Conn Conn;
 
 struct Conn {
     int fd;
-    bool connecting, closed, waits_for_room, touched;
+    bool connecting, closed, waits_for_room, touched, acknowledges_at_once;
     Buffer in, out;
     void (*on_readable)(Conn *); /* listeners: a connection waits; others: `in` has grown */
     void (*on_closed)(Conn *);

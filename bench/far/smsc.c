@@ -88,7 +88,7 @@ static size_t body(uint8_t *at, bool receipt, int64_t number) {
     if (receipt) {
         memcpy(at, SENDER, sizeof SENDER), at += sizeof SENDER;
     } else {
-        int64_t account = (number - work.base) % work.accounts;
+        int64_t account = work.first + (number - work.base) % work.accounts;
         memcpy(at, CUSTOMER_PREFIX, 4), put_digits(at + 4, account, PHONE_DIGITS), at[12] = 0, at += 13;
     }
     *at = receipt ? 4 : 0; /* esm_class, SMPP 3.4 §5.2.12 */
@@ -246,6 +246,7 @@ static void accepting(Conn *listener) {
     for (Conn *conn; (conn = net_accept(listener));) {
         conn->on_readable = readable;
         conn->on_closed = gone;
+        conn->acknowledges_at_once = true;
         if (session_count < SESSIONS)
             sessions[session_count++] = conn;
         else

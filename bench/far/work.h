@@ -10,7 +10,7 @@
 
 enum { MARKER_DIGITS = 10, PHONE_DIGITS = 8, TARGET_LENGTH = 1024 };
 #define PHONE_PREFIX "4471"
-#define CUSTOMER_PREFIX "4478" /* + 8 digits: index of the account */
+#define CUSTOMER_PREFIX "4478" /* + 8 digits: index of the account, counted from `first` */
 #define SENDER "60999"
 
 typedef enum { WAITING, ASKED, SUBMITTED, SENT, ACKED } State; /* ASKED and SUBMITTED: only in a loop */
@@ -26,7 +26,7 @@ typedef struct {
 
 typedef struct {
     bool is_loop, running;
-    int64_t n, window, rate_per_s, accounts, slow, dead, conns, port;
+    int64_t n, window, rate_per_s, first, accounts, slow, dead, conns, port;
     int64_t delay_ns, slow_ns, settle_ns, idle_ns, limit_ns;
     char target[TARGET_LENGTH];
 
