@@ -61,12 +61,12 @@ _MESSAGE_TAIL: Final = struct.Struct(">10B")
 def decode(buffer: bytes, start: int, length: int) -> Pdu:
     """The PDU whose ``length`` octets begin at ``start``; all of them must be there, at least a header."""
     _, command_id, status, sequence = HEADER.unpack_from(buffer, start)
-    return READERS.get(command_id, read_unknown)(
+    return READERS.get(command_id, _read_unknown)(
         buffer, start + HEADER_LENGTH, start + length, command_id, status, sequence
     )
 
 
-def read_short_message(
+def _read_short_message(
     buffer: bytes, at: int, end: int, command_id: int, status: int, sequence: int
 ) -> ShortMessage:
     # Positions only grow, so a body that is too short is caught by the one comparison with ``end``:
@@ -217,15 +217,18 @@ def _read_simple(buffer: bytes, at: int, end: int, command_id: int, status: int,
     return Simple(command_id=command_id, sequence=sequence, status=status)
 
 
-def read_unknown(buffer: bytes, at: int, end: int, command_id: int, status: int, sequence: int) -> Unknown:
+def _read_unknown(buffer: bytes, at: int, end: int, command_id: int, status: int, sequence: int) -> Unknown:
     return Unknown(command_id=command_id, sequence=sequence, status=status, body=buffer[at:end])
 
 
 Reader = Callable[[bytes, int, int, int, int, int], Pdu]
-READERS: Final[Mapping[int, Reader]] = {
-    SUBMIT_SM: read_short_message,
-    DELIVER_SM: read_short_message,
+MESSAGE_READERS: Final[Mapping[int, Callable[[bytes, int, int, int, int, int], ShortMessage]]] = {
+    SUBMIT_SM: _read_short_message,
+    DELIVER_SM: _read_short_message,
     DATA_SM: _read_data_sm,
+}
+READERS: Final[Mapping[int, Reader]] = {
+    **MESSAGE_READERS,
     SUBMIT_SM_RESP: _read_message_resp,
     DELIVER_SM_RESP: _read_message_resp,
     DATA_SM_RESP: _read_message_resp,
