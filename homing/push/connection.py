@@ -1,0 +1,319 @@
+"""One kept-alive HTTP/1.1 connection to a customer's server: a request out, its answer in, and again.
+
+Promises exactly one call of ``done`` for each push that was started on it, unless it is ``abandoned``; the
+connection is free for the next push before that call. Whatever a server sends is bounded: 64 KiB of head
+and 64 KiB of body, of which the first octets are kept. What goes wrong is an ``Answer`` with an error,
+which never repeats the request: URLs carry credentials here.
+"""
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import httptools
+
+from homing.model.delivery import ANSWER_CAP, Answer
+from homing.wire.target import Target
+
+HEAD_CAP = 65_536
+BODY_CAP = 65_536
+LONGEST_LIFE_S = 300.0
+"""After so long a connection is not used again, so that a name which moved is looked up again."""
+
+CONGESTED_STATUSES = frozenset({429, 502, 503, 504})
+
+Done = Callable[[Any, Answer], None]
+
+
+class Push(NamedTuple):
+    """One request that waits for a connection."""
+
+    request: bytes
+    token: object
+    done: Done
+    started_s: float
+    is_second: bool = False
+    """It is sent again because a kept-alive connection turned out to be closed already."""
+
+
+class Counters:
+    """What the transport has seen since it was made."""
+
+    __slots__ = ("opened", "slow", "stale")
+
+    def __init__(self) -> None:
+        self.opened = 0
+        """Connections opened."""
+        self.slow = 0
+        """Answers that took longer than ``expect_s``."""
+        self.stale = 0
+        """Pushes sent again at once because the kept-alive connection had been closed."""
+
+
+class Pool:
+    """The connections of one target: those at leisure (last in, first out) and those who wait for one."""
+
+    __slots__ = ("busy", "connecting", "idle", "open_one", "target", "waiting")
+
+    def __init__(self, target: Target, open_one: "Callable[[Pool], None]") -> None:
+        self.target = target
+        self.open_one = open_one
+        """Starts opening one more connection."""
+        self.idle: list[Connection] = []
+        self.busy: set[Connection] = set()
+        self.waiting: deque[Push] = deque()
+        self.connecting = 0
+
+    def wait(self, push: Push, *, first: bool = False) -> None:
+        """Queues a push for the next connection that is free, and sees to it that there will be one."""
+        if first:
+            self.waiting.appendleft(push)
+        else:
+            self.waiting.append(push)
+        if len(self.waiting) > self.connecting:
+            self.open_one(self)
+
+    def release(self, connection: "Connection") -> None:
+        """Takes a free connection back, or gives it to who waits."""
+        if self.waiting:
+            push = self.waiting.popleft()
+            connection.start(push.request, push.token, push.done, push.started_s, push.is_second)
+        else:
+            self.busy.discard(connection)
+            self.idle.append(connection)
+
+    def forget(self, connection: "Connection") -> None:
+        self.busy.discard(connection)
+        if connection in self.idle:
+            self.idle.remove(connection)
+
+
+class Connection(asyncio.Protocol):
+    """Reads answers with llhttp; its callbacks (``on_…``) are called by the parser."""
+
+    __slots__ = (
+        "_body",
+        "_complete",
+        "_counters",
+        "_done",
+        "_expect_ms",
+        "_framed",
+        "_head_octets",
+        "_headers_done",
+        "_heard",
+        "_is_second",
+        "_keep",
+        "_length",
+        "_opened_s",
+        "_parser",
+        "_pool",
+        "_request",
+        "_retry_after",
+        "_reused",
+        "_status",
+        "_token",
+        "_transport",
+        "since_s",
+    )
+
+    _transport: asyncio.Transport
+
+    def __init__(self, pool: Pool, counters: Counters, expect_s: float) -> None:
+        self._pool = pool
+        self._counters = counters
+        self._expect_ms = int(expect_s * 1000)
+        self._parser = httptools.HttpResponseParser(self)
+        self._opened_s = self.since_s = time.monotonic()
+        """``since_s``: when the push under way began (busy), or the last one ended (idle)."""
+        self._request: bytes = b""
+        self._token: object = None
+        self._done: Done | None = None
+        self._reused = False
+        self._is_second = False
+        self._prepare_to_read()
+
+    def _prepare_to_read(self) -> None:
+        self._heard = False
+        self._complete = False
+        self._keep = False
+        self._headers_done = False
+        self._framed = False
+        self._head_octets = 0
+        self._status = 0
+        self._length = 0
+        self._body = b""
+        self._retry_after: str | None = None
+
+    # What the pool does
+
+    def start(self, request: bytes, token: object, done: Done, started_s: float, is_second: bool) -> None:
+        """Sends a request; the connection must be free."""
+        self._request = request
+        self._token = token
+        self._done = done
+        self.since_s = started_s
+        self._is_second = is_second
+        self._pool.busy.add(self)
+        self._transport.write(request)
+
+    def is_closing(self) -> bool:
+        return self._transport.is_closing()
+
+    def close(self) -> None:
+        """Closes a connection at leisure."""
+        self._transport.close()
+
+    def abandon(self) -> None:
+        """Closes at once; ``done`` of a push under way is not called any more."""
+        self._done = None
+        self._transport.abort()
+
+    def fail(self, error: str, *, congested: bool) -> None:
+        """Ends the push under way, and the connection."""
+        self._keep = False
+        self._end(
+            Answer(
+                status=None,
+                body=self._body,
+                length=self._length,
+                took_ms=self._took_ms(time.monotonic()),
+                error=error,
+                congested=congested,
+            )
+        )
+
+    # What the transport says
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = transport  # type: ignore[assignment]
+        self._counters.opened += 1
+
+    def data_received(self, data: bytes) -> None:
+        if self._done is None:  # nobody asked
+            self._transport.abort()
+            return
+        self._heard = True
+        if not self._headers_done:
+            self._head_octets += len(data)
+        try:
+            self._parser.feed_data(data)
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade):
+            self._keep = False
+            if not self._complete:
+                self.fail("the answer is not HTTP", congested=False)
+                return
+        if self._complete:
+            self._answered()
+        elif self._length > BODY_CAP:
+            self._keep = False
+            self._answered()
+        elif self._head_octets > HEAD_CAP and not self._headers_done:
+            self.fail("the head of the answer is too long", congested=False)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._pool.forget(self)
+        done = self._done
+        if done is None:
+            return
+        if self._heard:
+            if exc is None and self._headers_done and not self._framed:
+                self._answered()  # the end of the connection is the end of the body: RFC 9112 §6.3
+            else:
+                self.fail("closed in the middle of the answer", congested=True)
+        elif self._reused and not self._is_second:
+            # Closed while the request was under way to it: RFC 9112 §9.3.1. The others are likely gone too.
+            self._counters.stale += 1
+            self._done = None
+            pool = self._pool
+            while pool.idle:
+                pool.idle.pop().close()
+            pool.wait(Push(self._request, self._token, done, self.since_s, True), first=True)
+        else:
+            self.fail("closed before the answer", congested=True)
+
+    # What the parser says
+
+    def on_message_begin(self) -> None:
+        if self._complete:  # a second answer to one request
+            self._keep = False
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        length = len(name)
+        if length == 14 or length == 17:
+            if name.lower() in (b"content-length", b"transfer-encoding"):
+                self._framed = True
+        elif length == 11 and name.lower() == b"retry-after":
+            self._retry_after = value[:100].decode("latin-1")
+
+    def on_headers_complete(self) -> None:
+        if not self._complete:
+            self._headers_done = True
+            self._status = self._parser.get_status_code()
+
+    def on_body(self, data: bytes) -> None:
+        if self._complete:
+            return
+        self._length += len(data)
+        missing = ANSWER_CAP - len(self._body)
+        if missing > 0:
+            self._body += data[:missing]
+
+    def on_message_complete(self) -> None:
+        if self._complete:
+            return
+        if self._status < 200:  # RFC 9110 §15.2: the real answer follows
+            self._headers_done = False
+            self._framed = False
+            return
+        self._complete = True
+        self._keep = self._parser.should_keep_alive()
+
+    # How a push ends
+
+    def _took_ms(self, now_s: float) -> int:
+        return int((now_s - self.since_s) * 1000)
+
+    def _answered(self) -> None:
+        now_s = time.monotonic()
+        took_ms = self._took_ms(now_s)
+        if took_ms > self._expect_ms:
+            self._counters.slow += 1
+        if now_s - self._opened_s > LONGEST_LIFE_S:
+            self._keep = False
+        status = self._status
+        answer = Answer(
+            status=status,
+            body=self._body,
+            length=self._length,
+            took_ms=took_ms,
+            retry_after=self._retry_after,
+            congested=status in CONGESTED_STATUSES,
+        )
+        self.since_s = now_s
+        self._end(answer)
+
+    def _end(self, answer: Answer) -> None:
+        done, token = self._done, self._token
+        assert done is not None
+        self._done = self._token = None
+        self._request = b""
+        if self._keep and not self._transport.is_closing():
+            self._reused = True
+            self._prepare_to_read()
+            self._pool.release(self)
+        else:
+            self._pool.forget(self)
+            self._transport.abort()
+        hand_over(done, token, answer)
+
+
+def hand_over(done: Done, token: object, answer: Answer) -> None:
+    """Tells how a push ended. What goes wrong with the teller does not touch the other pushes."""
+    try:
+        done(token, answer)
+    except Exception as error:
+        asyncio.get_running_loop().call_exception_handler(
+            {"message": "the outcome of a push was not taken", "exception": error}
+        )

@@ -1,0 +1,218 @@
+"""The HTTP push transport: requests as octets in, answers out, without a task, future or timer for each.
+
+Connections are kept alive and pooled by scheme, host and port; each was made to an address that had
+been checked (``addresses.py``), and TLS is verified for the host's name. One deadline covers waiting for a
+connection, head and body. Redirects are answers. The caller limits how much is under way; nothing is
+queued here but what waits for its connection. Nothing that fails raises: it is an ``Answer`` with an error.
+"""
+
+import asyncio
+import errno
+import ipaddress
+import os
+import socket
+import ssl
+import time
+
+from homing.model.delivery import Answer
+from homing.push.addresses import ForbiddenAddress, Lookup, Resolver, system_lookup
+from homing.push.connection import Connection, Counters, Done, Pool, Push, hand_over
+from homing.wire.target import Target
+
+SWEEP_S = 0.25
+"""How often deadlines are looked at, and so by how much they may be missed."""
+
+
+def client_context(ca_file: str | None = None) -> ssl.SSLContext:
+    """TLS as pushes want it: verified, with the system's authorities and those of ``ca_file``."""
+    context = ssl.create_default_context()
+    if ca_file is not None:
+        context.load_verify_locations(cafile=ca_file)
+    context.set_alpn_protocols(["http/1.1"])  # RFC 7301 §6
+    return context
+
+
+class HttpPush:
+    """Sends pushes. All calls and callbacks belong to the thread of the running loop."""
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        *,
+        ssl_context: ssl.SSLContext | None = None,
+        source_address: str | None = None,
+        allow_private_networks: bool = False,
+        expect_s: float = 10.0,
+        give_up_s: float = 60.0,
+        connect_s: float = 10.0,
+        idle_s: float = 30.0,
+        lookup: Lookup = system_lookup,
+    ) -> None:
+        self._loop = loop
+        self.ssl_context = ssl_context or client_context()
+        """Used by connections from now on; may be exchanged when certificates are reloaded."""
+        self._source = None if source_address is None else ipaddress.ip_address(source_address)
+        self._resolver = Resolver(allow_private_networks=allow_private_networks, lookup=lookup)
+        self._expect_s = expect_s
+        self._give_up_s = give_up_s
+        self._connect_s = connect_s
+        self._idle_s = idle_s
+        self._pools: dict[Target, Pool] = {}
+        self._opening: set[asyncio.Task[None]] = set()
+        self._sweeper: asyncio.TimerHandle | None = None
+        self._is_closed = False
+        self.counters = Counters()
+
+    def send(self, target: Target, request: bytes, token: object, done: Done) -> None:
+        """Sends one request; ``done(token, answer)`` is called once, later."""
+        pool = self._pools.get(target)
+        if pool is None:
+            pool = self._make_pool(target)
+        idle = pool.idle
+        while idle:
+            connection = idle.pop()
+            if not connection.is_closing():
+                connection.start(request, token, done, time.monotonic(), False)
+                return
+        pool.wait(Push(request, token, done, time.monotonic()))
+
+    @property
+    def in_flight(self) -> int:
+        """Pushes under way, those that wait for a connection included."""
+        return sum(len(pool.busy) + len(pool.waiting) for pool in self._pools.values())
+
+    @property
+    def open_connections(self) -> int:
+        return sum(len(pool.busy) + len(pool.idle) for pool in self._pools.values())
+
+    async def close(self, drain_s: float = 0.0) -> None:
+        """Waits up to ``drain_s`` for what is under way, then closes everything.
+
+        What is still under way then is abandoned: its ``done`` is not called, it spent no attempt.
+        """
+        until_s = time.monotonic() + drain_s
+        while self.in_flight and time.monotonic() < until_s:  # noqa: ASYNC110  (nothing counts them one by one)
+            await asyncio.sleep(0.02)
+        self._is_closed = True
+        if self._sweeper is not None:
+            self._sweeper.cancel()
+        for task in self._opening:
+            task.cancel()
+        await asyncio.gather(*self._opening, return_exceptions=True)
+        for pool in self._pools.values():
+            pool.waiting.clear()
+            for connection in (*pool.busy, *pool.idle):
+                connection.abandon()
+        self._pools.clear()
+
+    def _make_pool(self, target: Target) -> Pool:
+        if self._is_closed:
+            raise RuntimeError("the push transport is closed")
+        pool = self._pools[target] = Pool(target, self._open_one)
+        if self._sweeper is None:
+            self._sweeper = self._loop.call_later(SWEEP_S, self._sweep)
+        return pool
+
+    def _sweep(self) -> None:
+        """Ends what has passed its deadline and closes what has been idle for long."""
+        now_s = time.monotonic()
+        given_up_s = now_s - self._give_up_s
+        idle_since_s = now_s - self._idle_s
+        for target, pool in list(self._pools.items()):
+            for connection in [each for each in pool.busy if each.since_s <= given_up_s]:
+                connection.fail("timeout", congested=True)
+            while pool.waiting and pool.waiting[0].started_s <= given_up_s:
+                self._fail_first(pool, "timeout", congested=True)
+            if pool.idle and pool.idle[0].since_s <= idle_since_s:
+                for connection in [each for each in pool.idle if each.since_s <= idle_since_s]:
+                    pool.forget(connection)
+                    connection.close()
+            if not (pool.busy or pool.idle or pool.waiting or pool.connecting):
+                del self._pools[target]
+        self._sweeper = self._loop.call_later(SWEEP_S, self._sweep) if self._pools else None
+
+    def _fail_first(self, pool: Pool, error: str, *, congested: bool) -> None:
+        push = pool.waiting.popleft()
+        took_ms = int((time.monotonic() - push.started_s) * 1000)
+        answer = Answer(status=None, body=b"", length=0, took_ms=took_ms, error=error, congested=congested)
+        hand_over(push.done, push.token, answer)
+
+    def _open_one(self, pool: Pool) -> None:
+        if self._is_closed:
+            return
+        pool.connecting += 1
+        task = self._loop.create_task(self._open(pool))
+        self._opening.add(task)
+        task.add_done_callback(self._opening.discard)
+
+    async def _open(self, pool: Pool) -> None:
+        """Opens one connection and hands it over, or fails the push that has waited longest."""
+        try:
+            async with asyncio.timeout(self._connect_s):
+                connection = await self._dial(pool)
+            if connection.is_closing():
+                raise ConnectionResetError
+        except Exception as error:
+            pool.connecting -= 1
+            if len(pool.waiting) > pool.connecting:
+                forbidden = isinstance(error, ForbiddenAddress)
+                self._fail_first(pool, describe_failure(error), congested=not forbidden)
+        else:
+            pool.connecting -= 1
+            pool.busy.add(connection)
+            pool.release(connection)
+
+    async def _dial(self, pool: Pool) -> Connection:
+        """Tries the addresses of the target in turn, each for its share of the time."""
+        target = pool.target
+        addresses = await self._resolver.resolve(target.host)
+        local = None
+        if self._source is not None:
+            local = (str(self._source), 0)
+            version = self._source.version
+            addresses = tuple(each for each in addresses if (":" in each) == (version == 6))
+            if not addresses:
+                raise OSError(errno.EADDRNOTAVAIL, "")
+        is_tls = target.scheme == "https"
+        until_s = time.monotonic() + self._connect_s
+        failure: OSError | None = None
+        for number, address in enumerate(addresses):
+            share_s = (until_s - time.monotonic()) / (len(addresses) - number)
+            try:
+                async with asyncio.timeout(share_s):
+                    _, connection = await self._loop.create_connection(
+                        lambda: Connection(pool, self.counters, self._expect_s),
+                        address,
+                        target.port,
+                        ssl=self.ssl_context if is_tls else None,
+                        server_hostname=target.host if is_tls else None,
+                        local_addr=local,
+                    )
+            except OSError as error:
+                failure = error
+            else:
+                self._resolver.prefer(target.host, address)
+                return connection
+        assert failure is not None
+        raise failure
+
+
+def describe_failure(error: Exception) -> str:
+    """Why no connection came about, in a few words that repeat nothing of the request."""
+    if isinstance(error, ForbiddenAddress):
+        return str(error)
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"tls: {error.verify_message}"
+    if isinstance(error, ssl.SSLError):
+        return f"tls: {(error.reason or 'handshake failed').replace('_', ' ').lower()}"
+    if isinstance(error, socket.gaierror | UnicodeError):
+        return "name not found"
+    if isinstance(error, TimeoutError):
+        return "connect timeout"
+    if isinstance(error, ConnectionRefusedError):
+        return "connect refused"
+    if isinstance(error, ConnectionResetError):
+        return "closed before the answer"
+    if isinstance(error, OSError) and error.errno:
+        return f"connect failed: {os.strerror(error.errno).lower()}"
+    return "connect failed"
