@@ -17,7 +17,7 @@ from homing.wire.push_request import fixed_headers, kinds_of, local_times
 from homing.wire.target import read_url
 
 NO_NETWORK = "UNKNOWN"
-"""The network code when nothing is known, as for every virtual number (shared with network codes)."""
+"""The network code when nothing is known, as for every virtual number."""
 
 
 class MxPush:
