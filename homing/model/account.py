@@ -19,6 +19,8 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
     api_key_hash: str
     token: str
     disabled: bool = False
+    metered: bool = False
+    """Has a credit line that submissions are charged to; else unlimited."""
     allowed_addresses: tuple[str, ...] = ()
     """Networks in CIDR form that may use SMSSend; empty = any."""
     created_at_ms: int = 0
@@ -40,6 +42,8 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     method: Literal["get", "post"] = "get"
     secrets: tuple[str, ...] = ()
     """``whsec_`` secrets, newest first; every push is signed with each (json)."""
+    old_secrets_until_ms: int = 0
+    """When all secrets but the newest end; 0 = there is only one, or they stay."""
     user: str | None = None
     password: str | None = None
     headers: tuple[tuple[str, str], ...] = ()

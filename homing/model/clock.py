@@ -6,6 +6,7 @@ into text. Ids are positive 63-bit integers that grow with time: 41 bits of mill
 never make the same one, and a range of time is a range of ids.
 """
 
+import secrets
 import threading
 import time
 from collections.abc import Callable
@@ -46,6 +47,15 @@ class Ids:
                 last += 1
             self._last = last
             return last
+
+
+def id_beside(node: int, at_ms: int) -> int:
+    """An id for a command that works beside a running node of the same number.
+
+    A node counts from 0 within each millisecond and hardly reaches the last quarter, where this one is drawn.
+    """
+    count = _COUNT_MASK - secrets.randbelow(1 << _COUNT_BITS - 2)
+    return id_at(at_ms) | node << _COUNT_BITS | count
 
 
 def id_at(at_ms: int) -> int:
