@@ -60,6 +60,8 @@ class JsonPush:
         self._wants_reports = "report" in kinds
         self._wants_messages = "message" in kinds
         self._keys = tuple(read_secret(secret) for secret in endpoint.secrets)
+        self._newest_key = self._keys[:1]
+        self._old_keys_until_ms = endpoint.old_secrets_until_ms
         self._head = (
             f"POST {request_target} HTTP/1.1\r\n{fixed_headers(endpoint, self.target)}"
             "Content-Type: application/json\r\nHoming-Event-Id: "
@@ -80,7 +82,9 @@ class JsonPush:
         now_s = now_ms // 1000
         signature = ""
         if self._keys:
-            signature = f"webhook-signature: {sign(self._keys, event_id, now_s, body)}\r\n"
+            is_past = 0 < self._old_keys_until_ms <= now_ms
+            keys = self._newest_key if is_past else self._keys
+            signature = f"webhook-signature: {sign(keys, event_id, now_s, body)}\r\n"
         head = (
             f"{self._head}{event_id}\r\nHoming-Attempt: {attempt}\r\nwebhook-id: {event_id}\r\n"
             f"webhook-timestamp: {now_s}\r\n{signature}Content-Length: {len(body)}\r\n\r\n"

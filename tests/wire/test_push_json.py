@@ -184,6 +184,15 @@ def test_each_secret_signs_and_the_reference_library_accepts_it() -> None:
         standardwebhooks.Webhook("whsec_" + "QUJE" * 10).verify(body, headers)
 
 
+def test_old_secrets_end_when_their_time_is_over() -> None:
+    push = prepare(make_endpoint(secrets=(SECRET, OTHER), old_secrets_until_ms=5000))
+    before, after = (
+        read_request(push.render(make_report(), 1, now_ms))[1]["webhook-signature"].split(" ")
+        for now_ms in (4999, 5000)
+    )
+    assert (len(before), len(after)) == (2, 1)
+
+
 def test_without_a_secret_nothing_is_signed() -> None:
     assert b"webhook-signature" not in prepare(make_endpoint(secrets=())).render(make_report(), 1, 0)
 
