@@ -29,9 +29,7 @@ def ratios(gateways: Document) -> dict[str, float]:
             found[f"{work}: CPU of {name} over ours"] = divided(theirs, ours[work]["cpu_us_per_message"])
     if "ten" in ours and "ten-two-bad" in ours:
         before = ours["ten"]["per_s"] * HEALTHY_SHARE
-        found["the eight well customers over their own figure"] = divided(
-            ours["ten-two-bad"]["per_s"], before
-        )
+        found["the eight well customers over their figure"] = divided(ours["ten-two-bad"]["per_s"], before)
     return found
 
 
