@@ -9,8 +9,9 @@ from typing import Any, Protocol
 import msgspec
 
 from homing.model.account import Endpoint
-from homing.model.delivery import Answer, Event
+from homing.model.delivery import Answer
 from homing.model.message import Submission
+from homing.wire.target import Target
 
 Rows = Sequence[tuple[Any, ...]]
 Row = Any
@@ -85,6 +86,9 @@ class Transaction(Protocol):
     def messages_by_id(self, ids: Iterable[int]) -> Sequence[Row]: ...
     def reports_by_id(self, ids: Iterable[int]) -> Sequence[Row]: ...
 
+    def pause_endpoint(self, endpoint: int, reason: str) -> None:
+        """Park what is due there until somebody resumes it; raises the directory's version."""
+
     def charge(self, account: str, credits: float) -> bool: ...
     def recall(self, account: str, face: str, key: str, now_ms: int) -> Row: ...
     def remember(
@@ -154,10 +158,10 @@ class Journal(Protocol):
 class Pusher(Protocol):
     """Towards customers: makes one attempt, and tells how it went exactly once, on the loop."""
 
-    def push(
-        self, endpoint: Endpoint, event: Event, attempt: int, done: Callable[[Any, Answer], None], token: Any
+    def send(
+        self, target: Target, request: bytes, token: object, done: Callable[[Any, Answer], None]
     ) -> None:
-        """Never raises; whatever goes wrong is an ``Answer`` with an error."""
+        """Never raises; whatever goes wrong is an ``Answer`` with an error. ``done(token, answer)``."""
 
 
 class Room(Protocol):

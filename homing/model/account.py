@@ -56,7 +56,7 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Number(msgspec.Struct, frozen=True, kw_only=True):
-    """A number or short code that belongs to an account; with ``keyword``, only messages whose first word it is."""
+    """A number or short code of an account; with ``keyword``, only messages whose first word it is."""
 
     number: str
     account: str

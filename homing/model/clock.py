@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable
 
 EPOCH_MS = 1_577_836_800_000  # 2020-01-01T00:00:00Z
+LARGEST_ID = (1 << 63) - 1
 _NODE_BITS = 10
 _COUNT_BITS = 12
 _SHIFT = _NODE_BITS + _COUNT_BITS
@@ -60,7 +61,7 @@ def id_beside(node: int, at_ms: int) -> int:
 
 def id_at(at_ms: int) -> int:
     """The smallest id that could have been made at this time: bounds a range of ids by time."""
-    return max(0, at_ms - EPOCH_MS) << _SHIFT
+    return min(max(0, at_ms - EPOCH_MS) << _SHIFT, LARGEST_ID)
 
 
 def made_at_ms(id_: int) -> int:

@@ -1,6 +1,6 @@
 """Reports: the one total vocabulary of status, the network's words for it, and the fold.
 
-The mapping is data (``shared`` words of the SMPP 3.4 appendix and of real networks); a word that is
+The mapping is data (the words of the SMPP 3.4 appendix and of real networks); a word that is
 not in it is UNKNOWN with the raw word kept: never a failure, never delivered.
 """
 
@@ -37,6 +37,8 @@ _PROGRESS: Mapping[Status, int] = {
     Status.REJECTED: 3,
 }
 
+_NOTHING_SAID: frozenset[Status] = frozenset({Status.ACCEPTED, Status.SENT})
+
 REPORT_BIT: Mapping[Status, int] = {
     Status.BUFFERED: 1,
     Status.DELIVERED: 2,
@@ -44,6 +46,74 @@ REPORT_BIT: Mapping[Status, int] = {
     Status.REJECTED: 4,
     Status.UNKNOWN: 7,  # asked for by any bit; whether a format has a word for it is the endpoint's matter
 }
+
+
+NO_OVERRIDES: Mapping[str, Status] = {}
+
+WORDS: Mapping[str, tuple[Status, str]] = {
+    "DELIVRD": (Status.DELIVERED, "delivered"),
+    "DELIVERED": (Status.DELIVERED, "delivered"),
+    "EXPIRED": (Status.FAILED, "expired"),
+    "DELETED": (Status.FAILED, "deleted"),
+    "UNDELIV": (Status.FAILED, "undeliverable"),
+    "UNDELIVRD": (Status.FAILED, "undeliverable"),
+    "FAILED": (Status.FAILED, "failed"),
+    "BARRED": (Status.FAILED, "barred"),
+    "ZEROBAL": (Status.FAILED, "no_balance"),
+    "REJECTD": (Status.REJECTED, "rejected"),
+    "REJECTED": (Status.REJECTED, "rejected"),
+    "DND_REJECTED": (Status.REJECTED, "dnd"),
+    "ENROUTE": (Status.BUFFERED, "enroute"),
+    "ACCEPTD": (Status.BUFFERED, "accepted"),
+    "ACCEPTED": (Status.BUFFERED, "accepted"),
+    "ACKED": (Status.BUFFERED, "acknowledged"),
+    "SCHEDULED": (Status.BUFFERED, "scheduled"),
+    "BUFFERED": (Status.BUFFERED, "buffered"),
+    "UNKNOWN": (Status.UNKNOWN, "unknown"),
+}
+"""The network's words, as status and reason. Every other word is UNKNOWN, ``unreadable``."""
+
+STATES: Mapping[int, tuple[tuple[str, ...], Status, str]] = {
+    # SMPP 3.4 §5.2.28; 0 and 9 are those of version 5
+    0: (("SCHEDULED",), Status.BUFFERED, "scheduled"),
+    1: (("ENROUTE",), Status.BUFFERED, "enroute"),
+    2: (("DELIVRD", "DELIVERED"), Status.DELIVERED, "delivered"),
+    3: (("EXPIRED",), Status.FAILED, "expired"),
+    4: (("DELETED",), Status.FAILED, "deleted"),
+    5: (("UNDELIV", "UNDELIVERABLE"), Status.FAILED, "undeliverable"),
+    6: (("ACCEPTD", "ACCEPTED"), Status.BUFFERED, "accepted"),
+    7: (("UNKNOWN",), Status.UNKNOWN, "unknown"),
+    8: (("REJECTD", "REJECTED"), Status.REJECTED, "rejected"),
+    9: (("SKIPPED",), Status.FAILED, "skipped"),
+}
+"""``message_state`` by number: the words it stands for, status and reason."""
+
+_UNREADABLE = (Status.UNKNOWN, "unreadable")
+
+
+def read_word(word: str, overrides: Mapping[str, Status] = NO_OVERRIDES) -> tuple[Status, str]:
+    """Status and reason of a network's word, in any case. ``overrides`` (of the link) win over the table."""
+    meaning = WORDS.get(word) or WORDS.get(word.strip().upper(), _UNREADABLE)
+    return _overridden(meaning, (word,), overrides) if overrides else meaning
+
+
+def read_state(number: int, overrides: Mapping[str, Status] = NO_OVERRIDES) -> tuple[Status, str]:
+    """Status and reason of a ``message_state``. Overrides by its number win over those by its words."""
+    state = STATES.get(number)
+    words, meaning = (state[0], state[1:]) if state else ((), _UNREADABLE)
+    return _overridden(meaning, (str(number), *words), overrides) if overrides else meaning
+
+
+def _overridden(
+    meaning: tuple[Status, str], words: Iterable[str], overrides: Mapping[str, Status]
+) -> tuple[Status, str]:
+    folded = {key.strip().casefold(): status for key, status in overrides.items()}
+    for word in words:
+        status = folded.get(word.strip().casefold())
+        if status is not None:
+            # The table's reason belongs to the table's status; another status has only its own name.
+            return meaning if status is meaning[0] else (status, status.lower())
+    return meaning
 
 
 class Receipt(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -104,25 +174,26 @@ def may_follow(new: Status, old: Status) -> bool:
 
 
 def fold(segments: Iterable[Status]) -> Status:
-    """The status of a submission from those of all its segments.
+    """The status of a submission from those of all its segments, in whatever order they stand.
 
-    Failed when one is (REJECTED only when all that failed were rejected), delivered when all are,
-    UNKNOWN when all are final and none failed; otherwise the least advanced intermediate step.
+    Failed as soon as one is (REJECTED only when all that failed were rejected), delivered when all
+    are, UNKNOWN when all are final and none failed. While one is still on its way: BUFFERED as soon
+    as any is past SENT, else the least advanced step.
     """
-    statuses = list(segments)
+    statuses = frozenset(segments)
+    if len(statuses) == 1:
+        return next(iter(statuses))
     if not statuses:
         return Status.ACCEPTED
     if Status.FAILED in statuses:
         return Status.FAILED
     if Status.REJECTED in statuses:
         return Status.REJECTED
-    if all(status is Status.DELIVERED for status in statuses):
-        return Status.DELIVERED
-    if all(status in FINAL for status in statuses):
-        return Status.UNKNOWN
-    if any(_PROGRESS[status] >= _PROGRESS[Status.BUFFERED] for status in statuses):
-        return Status.BUFFERED
-    return min(statuses, key=_PROGRESS.__getitem__)
+    if statuses <= FINAL:
+        return Status.UNKNOWN if Status.UNKNOWN in statuses else Status.DELIVERED
+    if statuses <= _NOTHING_SAID:
+        return Status.ACCEPTED
+    return Status.BUFFERED
 
 
 def is_wanted(status: Status, report_bits: int) -> bool:

@@ -8,11 +8,10 @@ What goes wrong (full, locked, read-only, gone) comes out as :class:`StoreUnavai
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import psycopg
-from sqlalchemy import Connection, Dialect, Engine, create_engine, event, inspect, select
+from sqlalchemy import Connection, Dialect, Engine, create_engine, event, select
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
@@ -65,11 +64,6 @@ class Database:
         """What compiles statements for this store."""
         return self._writing.dialect
 
-    def is_empty(self) -> bool:
-        """Whether nothing has been created here yet."""
-        with self.reading() as connection:
-            return not inspect(connection).has_table(facts.name)
-
     def fact(self, name: str) -> int:
         """A single number of the store, 0 when unset."""
         with self.reading() as connection:
@@ -79,11 +73,6 @@ class Database:
         """Give back every pooled connection."""
         self._writing.dispose()
         self._reading.dispose()
-
-
-def sqlite_url(data_dir: Path) -> str:
-    """The URL of the store that lives in a data directory."""
-    return f"sqlite:///{data_dir / 'homing.sqlite'}"
 
 
 @contextmanager

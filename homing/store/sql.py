@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
 from typing import Any, Self
 
+import msgspec
 from sqlalchemy import (
     ClauseElement,
     Connection,
@@ -21,7 +22,9 @@ from sqlalchemy import (
     select,
     update,
 )
+from sqlalchemy.dialects import postgresql, sqlite
 
+from homing.model.account import Endpoint
 from homing.store import tables as t
 from homing.store.database import Database, store_errors
 
@@ -31,6 +34,9 @@ Rows = Sequence[tuple[Any, ...]]
 _PENDING: Any = literal_column("0")
 _ACCEPTED: Any = literal_column("'ACCEPTED'")
 _AWAITING_RECEIPT: tuple[Any, ...] = (literal_column("'SENT'"), literal_column("'BUFFERED'"))
+
+DIRECTORY_VERSION = "directory_version"
+"""The fact that grows with every change of a customer."""
 
 IN_LIMIT = 500
 """Values in one IN list; more are asked in several statements."""
@@ -53,7 +59,17 @@ class Statements:
         def inserting(table: Table) -> str:
             return compiled(insert(table), [column.name for column in table.columns])
 
-        self.insert = {table.name: inserting(table) for table in t.metadata.tables.values()}
+        is_new = {t.attempts.name}
+        """Tables in which a repeated row changes nothing: two nodes may record one attempt."""
+
+        def inserting_new(table: Table) -> str:
+            new = sqlite.insert(table) if self.is_sqlite else postgresql.insert(table)
+            return compiled(new.on_conflict_do_nothing(), [column.name for column in table.columns])
+
+        self.insert = {
+            table.name: (inserting_new if table.name in is_new else inserting)(table)
+            for table in t.metadata.tables.values()
+        }
         d = t.deliveries
         is_claimed = (
             (d.c.event == bindparam("of_event"))
@@ -339,6 +355,20 @@ class Transaction:
     def reports_by_id(self, ids: Iterable[int]) -> list[Any]:
         """Reports with what a push says of their submission."""
         return self._ask_in(_REPORTS_BY_ID, ids)
+
+    def pause_endpoint(self, endpoint: int, reason: str) -> None:
+        """Mark an endpoint paused by us, and tell every node that the directory has changed."""
+        e, f = t.endpoints, t.facts
+        definition = self._connection.scalar(select(e.c.definition).where(e.c.id == endpoint))
+        if definition is None:
+            return
+        paused = msgspec.structs.replace(
+            msgspec.json.decode(definition, type=Endpoint), paused=True, disabled_reason=reason
+        )
+        self._connection.execute(
+            update(e).where(e.c.id == endpoint).values(definition=msgspec.json.encode(paused))
+        )
+        self._connection.execute(update(f).where(f.c.name == DIRECTORY_VERSION).values(value=f.c.value + 1))
 
     # --- accounts' limits ---
 

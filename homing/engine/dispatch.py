@@ -1,0 +1,427 @@
+"""Dispatch: gives each due delivery a slot of its destination's window, and records how the attempt came out.
+
+The destination is the endpoint: each has its own queue, window and pause, so a slow or dead customer
+holds up nobody else, and what waits for him in memory is bounded; the rest stays in the store and is
+read when there is room. Time spent throttled, paused or behind a dead destination spends no attempt.
+
+Runs on the loop. Outcomes of one turn of the loop are recorded together; nothing here makes a task, a
+timer or a statement per delivery.
+"""
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from random import random
+from typing import Any
+
+import structlog
+
+from homing.engine.directory import Directory
+from homing.engine.fanout import Claim
+from homing.engine.ports import Journal, Pusher, Transaction
+from homing.engine.rows import message_of, report_of
+from homing.engine.schedule import decide
+from homing.engine.window import Window
+from homing.model.account import Endpoint
+from homing.model.clock import made_at_ms, now_ms
+from homing.model.delivery import (
+    ANSWER_CAP,
+    Answer,
+    Delivery,
+    DeliveryState,
+    Event,
+    Refused,
+    Retry,
+)
+
+log = structlog.get_logger(__name__)
+
+STORE_RETRY_S = 1.0
+POLL_MS = 1_000
+"""How often the store is asked who has something due: work of commands, other nodes, and lapsed leases."""
+READ_MIN, READ_MAX = 64, 500
+"""Deliveries claimed in one read of the store for one destination."""
+UNRECORDED_LIMIT = 10_000
+"""Outcomes waiting for a store in trouble; beyond it no further attempt is made."""
+
+
+class Destination:
+    """What this node holds for one endpoint."""
+
+    __slots__ = ("endpoint", "hold_until_ms", "in_store", "next_due_ms", "queue", "reading", "window")
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        self.endpoint = endpoint
+        self.window = Window(endpoint.concurrency, endpoint.rate_per_s)
+        self.queue: deque[Delivery] = deque()
+        self.in_store = False
+        """Something due for it may wait in the store."""
+        self.next_due_ms: int | None = None
+        """When the next retry of ours falls due there."""
+        self.hold_until_ms = 0
+        """An ordered destination sends nothing until its oldest event may be tried again."""
+        self.reading = False
+
+    @property
+    def is_ordered(self) -> bool:
+        return self.endpoint.concurrency == 1
+
+
+class _Outcomes:
+    """Rows of one turn of the loop."""
+
+    __slots__ = ("attempts", "finished", "gone", "held", "released", "retried")
+
+    def __init__(self) -> None:
+        self.finished: list[tuple[Any, ...]] = []
+        self.attempts: list[tuple[Any, ...]] = []
+        self.retried: list[tuple[Any, ...]] = []
+        self.released: list[tuple[Any, ...]] = []
+        self.gone: list[int] = []
+        self.held = 0
+        """How many attempts are recorded here."""
+
+
+class Dispatch:
+    """Implements ``engine.ports.Room``. ``tick`` is called ten times a second."""
+
+    def __init__(
+        self,
+        *,
+        journal: Journal,
+        directory: Callable[[], Directory],
+        claim: Claim,
+        pusher: Pusher,
+        retry_s: dict[str, Sequence[float]],
+        give_up_ms: int,
+        max_in_memory: int,
+        max_per_endpoint: int,
+        call_soon: Callable[..., object],
+        call_later: Callable[..., object],
+    ) -> None:
+        self._journal = journal
+        self._directory = directory
+        self._claim = claim
+        self._pusher = pusher
+        self._retry_s = retry_s
+        self._give_up_ms = give_up_ms
+        self._max = max_in_memory
+        self._max_per_endpoint = max_per_endpoint
+        self._call_soon = call_soon
+        self._call_later = call_later
+        self._destinations: dict[int, Destination] = {}
+        self._outcomes = _Outcomes()
+        self._flush_due = False
+        self._unrecorded = 0
+        self._next_poll_ms = 0
+        self._polling = False
+        self._stopped = False
+        self.in_memory = 0
+        self.in_flight = 0
+        self.delivered = 0
+        self.retried = 0
+        self.dead = 0
+
+    # --- room and offers: what was just written ---
+
+    def has_room(self, endpoint: Endpoint) -> bool:
+        """Whether a delivery made now may be held in memory; else it waits in the store, in its turn."""
+        destination = self._destinations.get(endpoint.id)
+        if destination is None:
+            return (
+                self.in_memory < self._max and not self._stopped and not self._directory().is_parked(endpoint)
+            )
+        if (
+            destination.in_store
+            or destination.window.is_dead
+            or self.in_memory >= self._max
+            or len(destination.queue) >= self._max_per_endpoint
+            or destination.hold_until_ms
+            or self._stopped
+            or self._directory().is_parked(endpoint)
+        ):
+            destination.in_store = True
+            return False
+        return True
+
+    def offer(self, deliveries: Sequence[Delivery]) -> None:
+        """Take deliveries that are committed and claimed, and start what the windows allow."""
+        now = now_ms()
+        touched = set()
+        for delivery in deliveries:
+            destination = self._destination(delivery.endpoint)
+            if destination is None:
+                continue  # removed meanwhile: its deliveries end with it
+            destination.queue.append(delivery)
+            self.in_memory += 1
+            touched.add(destination)
+        for destination in touched:
+            self._pump(destination, now)
+
+    def tick(self) -> None:
+        """Probe, drain, refill: whatever is due by time rather than by an event."""
+        now = now_ms()
+        if now >= self._next_poll_ms and not self._polling and not self._stopped:
+            self._polling = True
+            self._next_poll_ms = now + POLL_MS
+            self._journal.write(_poll, [now], self._polled)
+        for destination in list(self._destinations.values()):
+            self._pump(destination, now)
+
+    def directory_changed(self) -> None:
+        """Take over new limits; give up what is held for endpoints that are gone or parked."""
+        directory = self._directory()
+        for id_, destination in list(self._destinations.items()):
+            endpoint = directory.endpoints.get(id_)
+            if endpoint is None or directory.is_parked(endpoint):
+                self._release_queue(destination)
+                del self._destinations[id_]
+            elif endpoint != destination.endpoint:
+                destination.endpoint = endpoint
+                destination.window.limit(endpoint.concurrency, endpoint.rate_per_s)
+        self._next_poll_ms = 0
+
+    def stop(self) -> None:
+        """Start no further attempt; give back what is queued. Attempts in flight still end."""
+        self._stopped = True
+        for destination in self._destinations.values():
+            self._release_queue(destination)
+
+    # --- one destination ---
+
+    def _destination(self, id_: int) -> Destination | None:
+        destination = self._destinations.get(id_)
+        if destination is None:
+            endpoint = self._directory().endpoints.get(id_)
+            if endpoint is not None:
+                destination = self._destinations[id_] = Destination(endpoint)
+        return destination
+
+    def _pump(self, destination: Destination, now: int) -> None:
+        """Start what the window allows, then see to more if the queue runs low."""
+        if self._stopped or self._unrecorded > UNRECORDED_LIMIT:
+            return
+        if destination.hold_until_ms:
+            if now < destination.hold_until_ms:
+                return
+            destination.hold_until_ms = 0
+            destination.in_store = True
+        queue, window = destination.queue, destination.window
+        while queue and window.can_send(now):
+            delivery = queue.popleft()
+            if delivery.lease_until_ms - now < self._give_up_ms:
+                self._release(delivery)  # an attempt might outlive the lease: claim it anew
+                destination.in_store = True
+                continue
+            self._start(destination, delivery, now)
+        if (destination.in_store or destination.next_due_ms is not None) and not destination.reading:
+            self._refill(destination, now)
+
+    def _start(self, destination: Destination, delivery: Delivery, now: int) -> None:
+        format_ = self._directory().formats.get(delivery.endpoint)
+        if format_ is None:
+            self._release(delivery)
+            return
+        destination.window.sent()
+        self.in_flight += 1
+        request = format_.render(delivery.event, delivery.attempt, now)
+        self._pusher.send(format_.target, request, (destination, delivery), self._answered)
+
+    def _answered(self, token: tuple[Destination, Delivery], answer: Answer) -> None:
+        """An attempt has ended: note its outcome, let the window learn, go on."""
+        destination, delivery = token
+        now = now_ms()
+        self.in_flight -= 1
+        self.in_memory -= 1
+        format_ = self._directory().formats.get(delivery.endpoint)
+        outcomes = self._outcomes
+        if format_ is not None and format_.judge(answer):
+            destination.window.succeeded(now)
+            self.delivered += 1
+            outcomes.finished.append(_finished(DeliveryState.DELIVERED, delivery, answer, now))
+        else:
+            self._failed(destination, delivery, answer, now)
+        outcomes.held += 1
+        if not self._flush_due:
+            self._flush_due = True
+            self._call_soon(self._flush)
+        self._pump(destination, now)
+
+    def _failed(self, destination: Destination, delivery: Delivery, answer: Answer, now: int) -> None:
+        window = destination.window
+        window.failed(now, answer.congested)
+        endpoint = destination.endpoint
+        nth = delivery.attempt - delivery.first_attempt + 1
+        outcome = decide(endpoint.format, nth, answer, now, self._retry_s[endpoint.format], random)
+        self._outcomes.attempts.append(_attempt(delivery, answer, now))
+        if isinstance(outcome, Refused):
+            self.dead += 1
+            self._outcomes.finished.append(_finished(DeliveryState.DEAD, delivery, answer, now))
+            if outcome.endpoint_gone:
+                self._outcomes.gone.append(endpoint.id)
+        else:
+            assert isinstance(outcome, Retry)
+            self._retry(destination, delivery, outcome)
+        if window.is_dead:
+            self._release_queue(destination)
+
+    def _retry(self, destination: Destination, delivery: Delivery, outcome: Retry) -> None:
+        self.retried += 1
+        due = outcome.at_ms
+        if destination.is_ordered:
+            # In the store it keeps its place in the order; the destination itself waits.
+            destination.hold_until_ms = due
+            self._release_queue(destination)
+            due = made_at_ms(delivery.event.id)
+        elif destination.next_due_ms is None or due < destination.next_due_ms:
+            destination.next_due_ms = due
+        self._outcomes.retried.append(
+            (delivery.attempt + 1, due, None, None, delivery.event.id, delivery.endpoint, delivery.attempt)
+        )
+
+    def _release_queue(self, destination: Destination) -> None:
+        if destination.queue:
+            destination.in_store = True
+            for delivery in destination.queue:
+                self._release(delivery)
+            destination.queue.clear()
+
+    def _release(self, delivery: Delivery) -> None:
+        """Give a claim back without an attempt: the event waits in the store, in the order of its birth."""
+        self.in_memory -= 1
+        event = delivery.event.id
+        self._outcomes.released.append(
+            (made_at_ms(event), None, None, event, delivery.endpoint, delivery.attempt)
+        )
+        if not self._flush_due:
+            self._flush_due = True
+            self._call_soon(self._flush)
+
+    # --- the store: recording and refilling ---
+
+    def _flush(self) -> None:
+        self._flush_due = False
+        outcomes, self._outcomes = self._outcomes, _Outcomes()
+        self._unrecorded += outcomes.held
+        self._record(outcomes)
+
+    def _record(self, outcomes: _Outcomes) -> None:
+        def committed(_results: object, error: Exception | None) -> None:
+            if error is not None:
+                log.error("outcomes_not_recorded", outcomes=outcomes.held, error=str(error))
+                self._call_later(STORE_RETRY_S, self._record, outcomes)
+            else:
+                self._unrecorded -= outcomes.held
+
+        self._journal.write(_record_outcomes, [outcomes], committed)
+
+    def _refill(self, destination: Destination, now: int) -> None:
+        """Read more for a destination when it can be sent to and its queue runs low."""
+        window = destination.window
+        due = destination.in_store or (destination.next_due_ms is not None and destination.next_due_ms <= now)
+        if not due or not window.can_send(now) or len(destination.queue) > window.size:
+            return
+        room = min(self._max - self.in_memory, self._max_per_endpoint - len(destination.queue))
+        limit = 1 if window.is_dead else min(room, READ_MAX, max(READ_MIN, int(window.size) * 16))
+        if limit <= 0:
+            return
+        destination.reading = True
+        destination.in_store = False
+        destination.next_due_ms = None
+
+        def claimed(results: list[tuple[list[Delivery], bool]] | None, _error: Exception | None) -> None:
+            destination.reading = False
+            if results is None:
+                destination.in_store = True
+                return
+            deliveries, more = results[0]
+            destination.in_store = destination.in_store or more
+            if self._destinations.get(destination.endpoint.id) is destination and not self._stopped:
+                self.offer(deliveries)
+            else:
+                self.in_memory += len(deliveries)
+                for delivery in deliveries:
+                    self._release(delivery)
+
+        self._journal.write(self._claim_due, [(destination.endpoint.id, limit)], claimed)
+
+    def _claim_due(
+        self, transaction: Transaction, items: list[tuple[int, int]]
+    ) -> list[tuple[list[Delivery], bool]]:
+        """In the journal: claim what is due at these endpoints and read the events."""
+        now = now_ms()
+        until = now + self._claim.lease_ms
+        found = [
+            (endpoint, limit, transaction.due_deliveries(endpoint, now, limit)) for endpoint, limit in items
+        ]
+        transaction.move_claims(
+            [
+                (until, self._claim.node, self._claim.life, row.event, endpoint, row.attempt)
+                for endpoint, _limit, rows in found
+                for row in rows
+            ]
+        )
+        events = _read_events(transaction, [row for _endpoint, _limit, rows in found for row in rows])
+        return [
+            (
+                [
+                    Delivery(
+                        endpoint=endpoint,
+                        event=events[row.event],
+                        attempt=row.attempt,
+                        first_attempt=row.first_attempt,
+                        lease_until_ms=until,
+                    )
+                    for row in rows
+                    if row.event in events
+                ],
+                len(rows) == limit,
+            )
+            for endpoint, limit, rows in found
+        ]
+
+    def _polled(self, results: list[Sequence[int]] | None, _error: Exception | None) -> None:
+        self._polling = False
+        directory = self._directory()
+        for id_ in results[0] if results else ():
+            endpoint = directory.endpoints.get(id_)
+            if endpoint is None or directory.is_parked(endpoint):
+                continue
+            destination = self._destination(id_)
+            if destination is not None:
+                destination.in_store = True
+
+
+def _poll(transaction: Transaction, items: list[int]) -> list[Any]:
+    return [transaction.endpoints_with_due(items[0])] * len(items)
+
+
+def _record_outcomes(transaction: Transaction, items: list[_Outcomes]) -> None:
+    """In the journal: every row is guarded by its attempt number, so a late record changes nothing."""
+    transaction.insert_attempts([row for outcomes in items for row in outcomes.attempts])
+    transaction.finish_deliveries([row for outcomes in items for row in outcomes.finished])
+    transaction.retry_deliveries([row for outcomes in items for row in outcomes.retried])
+    transaction.move_claims([row for outcomes in items for row in outcomes.released])
+    for endpoint in {id_ for outcomes in items for id_ in outcomes.gone}:
+        transaction.pause_endpoint(endpoint, "the endpoint answered 410 Gone")
+
+
+def _read_events(transaction: Transaction, rows: Sequence[Any]) -> dict[int, Event]:
+    messages = [row.event for row in rows if row.kind == "message"]
+    reports = [row.event for row in rows if row.kind == "report"]
+    events: dict[int, Event] = {row.id: message_of(row) for row in transaction.messages_by_id(messages)}
+    events.update({row.id: report_of(row) for row in transaction.reports_by_id(reports)})
+    return events
+
+
+def _finished(state: DeliveryState, delivery: Delivery, answer: Answer, now: int) -> tuple[Any, ...]:
+    return (
+        int(state), answer.status, answer.error, answer.body[:ANSWER_CAP], answer.took_ms, now,
+        delivery.event.id, delivery.endpoint, delivery.attempt,
+    )  # fmt: skip
+
+
+def _attempt(delivery: Delivery, answer: Answer, now: int) -> tuple[Any, ...]:
+    return (
+        delivery.event.id, delivery.endpoint, delivery.attempt, now - answer.took_ms, answer.status,
+        answer.error, answer.body[:ANSWER_CAP], answer.took_ms,
+    )  # fmt: skip
