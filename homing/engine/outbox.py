@@ -57,7 +57,6 @@ class Outbox:
         journal: Journal,
         correlator: Correlator,
         claim: Claim,
-        links: Sequence[Link],
         offer: Callable[[Sequence[Delivery]], None],
         call_later: Callable[..., object],
         max_in_memory: int,
@@ -68,13 +67,17 @@ class Outbox:
         self._offer = offer
         self._call_later = call_later
         self._max = max_in_memory
-        self._lanes = {link.name: _Lane(link=link, queue=deque()) for link in links}
+        self._lanes: dict[str, _Lane] = {}
         self._held: dict[int, _Held] = {}
         self._cursor = 0
         self._reading = False
         self._stopped = False
         self.throttled = 0
         self.resent = 0
+
+    def add(self, link: Link) -> None:
+        """Take a link into the order of routing. A link needs its listener first, so they come later."""
+        self._lanes[link.name] = _Lane(link=link, queue=deque())
 
     def has_room(self, submission: Submission) -> bool:
         """Whether a submission made now is held in memory, or left to the store."""

@@ -135,6 +135,11 @@ class Transaction:
             else:
                 begun.rollback()
 
+    @property
+    def connection(self) -> Connection:
+        """For questions that live in the store's other modules: upkeep, states of links."""
+        return self._connection
+
     def _run(self, sql: str, rows: Rows) -> None:
         if rows:
             self._cursor.executemany(sql, rows)
@@ -399,10 +404,6 @@ class Transaction:
         self._run(
             self._statements.insert["idempotency"], [(account, face, key, fingerprint, answer, until_ms)]
         )
-
-    def execute(self, statement: Any, parameters: Any = None) -> Any:
-        """For questions that live in the store's other modules (retention, link states)."""
-        return self._connection.execute(statement, parameters)
 
 
 def _these(column: Any) -> Any:

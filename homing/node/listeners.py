@@ -1,0 +1,160 @@
+"""The HTTP listeners: plain and TLS side by side, in the node's own loop, over uvicorn.
+
+Promises bounds that uvicorn does not keep by itself: a connection that says nothing, or does not end its
+request, is closed after the idle time, and a head has a size. What goes wrong: an address that cannot be
+listened at is an ``OSError`` of :func:`bind` that names it; the start is refused.
+"""
+
+import asyncio
+import contextlib
+import socket
+import ssl
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+HEAD_CAP = 65_536
+"""Octets of a request's line and headers."""
+
+
+class BoundedProtocol(HttpToolsProtocol):
+    """A connection of the faces. Its clock runs whenever it is the client's turn to speak."""
+
+    _head_octets = 0
+    _is_in_head = True
+    _patience: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._await_request()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._heard_all()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        self._head_octets += len(data)
+        super().data_received(data)
+        if self._is_in_head and self._head_octets > HEAD_CAP and not self.transport.is_closing():
+            self.send_400_response(f"The head of the request is longer than {HEAD_CAP} octets.")
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        if self._patience is None:  # the next request of a kept connection
+            self._await_request()
+
+    def on_headers_complete(self) -> None:
+        self._is_in_head = False
+        super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        self._heard_all()
+        super().on_message_complete()
+
+    def _await_request(self) -> None:
+        self._is_in_head = True
+        self._head_octets = 0
+        self._patience = self.loop.call_later(self.timeout_keep_alive, self.timeout_keep_alive_handler)
+
+    def _heard_all(self) -> None:
+        if self._patience is not None:
+            self._patience.cancel()
+            self._patience = None
+
+
+class _Server(uvicorn.Server):
+    """Signals are the node's own matter."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+class Listener:
+    """One address that is listened at."""
+
+    def __init__(
+        self,
+        app: Callable[..., Any],
+        bound: socket.socket,
+        *,
+        tls: tuple[Path, Path] | None,
+        max_connections: int,
+        idle_timeout_s: int,
+        drain_s: float,
+    ) -> None:
+        """``tls`` is the certificate chain and its key; None = plain HTTP."""
+        self._socket = bound
+        self._tls = tls
+        self.context = None if tls is None else server_context(*tls)
+        self._server = _Server(
+            uvicorn.Config(
+                app,
+                http=BoundedProtocol,
+                ws="none",
+                loop="none",
+                lifespan="off",
+                log_config=None,
+                access_log=False,
+                proxy_headers=False,
+                server_header=False,
+                limit_concurrency=max_connections,
+                timeout_keep_alive=idle_timeout_s,
+                timeout_graceful_shutdown=max(1, round(drain_s)),
+                ssl_context_factory=None if self.context is None else lambda _config, _default: self.context,
+            )
+        )
+        self._task: asyncio.Task[None] | None = None
+
+    @property
+    def port(self) -> int:
+        port: int = self._socket.getsockname()[1]
+        return port
+
+    @property
+    def is_listening(self) -> bool:
+        return self._server.started and self._task is not None and not self._task.done()
+
+    async def start(self) -> None:
+        """Returns when connections are taken."""
+        self._task = asyncio.get_running_loop().create_task(self._server.serve([self._socket]))
+        while not self._server.started and not self._task.done():
+            await asyncio.sleep(0.005)
+        if self._task.done():
+            self._task.result()
+
+    def reload(self) -> None:
+        """Use the certificate and key as they now are for connections from now on."""
+        if self.context is not None and self._tls is not None:
+            self.context.load_cert_chain(*self._tls)
+
+    async def stop(self) -> None:
+        """Take no more connections, let requests under way end, close."""
+        self._server.should_exit = True
+        if self._task is not None:
+            await asyncio.gather(self._task, return_exceptions=True)
+
+
+def server_context(certificate: Path, key: Path) -> ssl.SSLContext:
+    """TLS 1.2 or later with our certificate."""
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.load_cert_chain(certificate, key)
+    context.set_alpn_protocols(["http/1.1"])
+    return context
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """A socket bound to an address; the error says which one cannot be had."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    bound = socket.socket(family)
+    try:
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        bound.bind((host, port))
+    except OSError as error:
+        bound.close()
+        raise OSError(error.errno, f"cannot listen at {host}:{port}: {error.strerror}") from None
+    return bound
