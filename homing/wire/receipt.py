@@ -23,6 +23,7 @@ _LONGEST_TEXT = 4096
 """Octets of a text that are read; ``message_payload`` may hold more, a receipt's keys never do."""
 _LONGEST_ID = 254
 _LONGEST_WORD = 64
+_LONGEST_DATE = 32
 
 _BLANKS = " \t\r\n\v\f\0"
 _MARKS = _BLANKS + "\"',;"
@@ -43,7 +44,8 @@ _KEY = re.compile(
                 f"[{key[0]}{key[0].upper()}](?<![A-Za-z_].){_any_case(key[1:])}"
                 for key in ("id", "sub", "text")
             ),
-            *(_any_case(key) for key in ("dlvrd", "stat", "err")),
+            *(_any_case(key) for key in ("dlvrd", "err")),
+            f"{_any_case('stat')}(?:{_any_case('us')})?",
             *(f"{_any_case(key)}[\\s_]*{_any_case('date')}" for key in ("submit", "done")),
         )
     )
@@ -51,15 +53,24 @@ _KEY = re.compile(
 )
 _BARE = re.compile(r"[\s\0]*([0-9A-Za-z-]{4,65})[\s\0]+([0-9]{1,3})[\s\0]*")
 
+_GLUED_ID = re.compile(r"[iI][dD][ \t]*:[ \t]*([^\s\0:]+)")
+"""The id of a text in which letters stand right before its key; looked for only when there is no other."""
+
 _COLON = ord(":")
 
 # In these, the text is folded to lower case.
 _ID_FORM = re.compile(rb"(?<![a-z0-9_])id:[^\s\0:]")
-_STAT_FORM = re.compile(rb"(?<![a-z0-9_])stat:([a-z0-9_]+)(?![^\s\0\"',;])")
+_STAT_FORM = re.compile(rb"(?<![a-z0-9_])stat:[\"']?([a-z0-9_]+)(?![^\s\0\"',;.])")
 _AFTER_STAT = re.compile(
     rb"[\s\0\"',;]*(?:$|(?:id|sub|dlvrd|submit[\s_]*date|done[\s_]*date|err|text)[ \t]*:)"
 )
 _STAT_WORDS = frozenset(word.lower().encode() for word in WORDS)
+
+# Some networks put blanks after the colons, or write the first key at once after the words before it:
+# no person does, and names one of these keys as well.
+_LOOSE_ID_FORM = re.compile(rb"id[ \t]*:[ \t]*[^\s\0:]")
+_LOOSE_STAT_FORM = re.compile(rb"stat(?:us)?[ \t]*:[ \t\"']*(?:" + b"|".join(sorted(_STAT_WORDS)) + b")")
+_NO_PERSONS_KEY = re.compile(rb"(?:dlvrd|(?:submit|done)[\s_]*date)[ \t]*:")
 
 _GSM_AT = re.compile(r"(?<=[0-9A-Za-z])\0(?=[0-9A-Za-z])")  # TS 23.038 §6.2.1; other zeros are padding
 _UNDERSCORE = bytes.maketrans(b"\x11", b"_")  # TS 23.038 §6.2.1; the octet is in no other alphabet
@@ -71,24 +82,29 @@ def is_receipt(esm_class: int, tlvs: Mapping[int, bytes] | None, octets: bytes) 
     It is by the bits of its ``esm_class``, by its TLV, or by a text with both an ``id`` and a
     ``stat`` key in the form of a receipt: each with its value at once, and a status that the table
     knows, or one that ends the text or comes before another key. ``YES to id: 55`` is a message.
+    Beside a date or a count of a receipt the form may be looser.
     """
     if esm_class & _RECEIPT_BITS or (tlvs and _RECEIPTED_MESSAGE_ID in tlvs):
         return True
     if _COLON not in octets:
         return False
     folded = octets.lower()
-    if b"stat:" in folded or (0 in folded and b"t\0a\0t\0:" in folded):
+    if b"stat" in folded or (0 in folded and b"s\0t\0a\0t" in folded):
         return _has_receipt_form(folded)
     return False
 
 
 def _has_receipt_form(folded: bytes) -> bool:
     plain = _plain(folded)
-    if _ID_FORM.search(plain) is None:
-        return False
-    return any(
+    if _ID_FORM.search(plain) is not None and any(
         stat[1] in _STAT_WORDS or _AFTER_STAT.match(plain, stat.end()) is not None
         for stat in _STAT_FORM.finditer(plain)
+    ):
+        return True
+    return (
+        _NO_PERSONS_KEY.search(plain) is not None
+        and _LOOSE_ID_FORM.search(plain) is not None
+        and _LOOSE_STAT_FORM.search(plain) is not None
     )
 
 
@@ -111,9 +127,11 @@ def read_receipt(
     values = _values(text)
     if not values and (bare := _BARE.fullmatch(text)) is not None:
         values = {"id": bare[1], "stat": bare[2]}  # Sicap MMG: the data are in the TLVs
+    elif values and "id" not in values and (glued := _GLUED_ID.search(text)) is not None:
+        values["id"] = glued[1]
     text_id = _first_word(values.get("id", ""))[:_LONGEST_ID]
     ids = (text_id,) if _is_readable(text_id) else ()
-    word = _first_word(values.get("stat", ""))[:_LONGEST_WORD]
+    word = _first_word(values.get("stat", ""))[:_LONGEST_WORD].rstrip(".")
     err = _first_word(values.get("err", ""))[:_LONGEST_WORD]
     state: int | None = None
     if tlvs:
@@ -134,7 +152,7 @@ def read_receipt(
         word=word,
         reason=reason,
         err=err,
-        done_at_ms=_at_ms(done, zone) if done is not None and len(done) <= 32 else None,
+        done_at_ms=_at_ms(done[:_LONGEST_DATE], zone) if done else None,
         recipient=_number(source_addr),
         raw=octets,
     )
@@ -177,6 +195,8 @@ def _values(text: str) -> dict[str, str]:
         if name == "text":
             inside_text = True
         elif inside_text:
+            if pieces[at - 1][-1:].isalnum():
+                continue  # the end of somebody's word
             later[name] = pieces[at + 1].strip(_MARKS)
         elif name not in values:
             values[name] = pieces[at + 1].strip(_MARKS)
@@ -222,21 +242,21 @@ def _number(address: str) -> str:
 
 _DATE = re.compile(
     r"([0-9]{10}(?:[0-9]{2}){0,2}) ?"
-    r"(?:(?P<utc>Z|UTC|GMT)|(?P<sign>[+-])(?P<hours>[0-9]{2}):?(?P<minutes>[0-9]{2})?)?",
+    r"(?:(?P<utc>Z|UTC|GMT)|(?P<sign>[+-])(?P<hours>[0-9]{2}):?(?P<minutes>[0-9]{2})?)?(?![^\s\0\"',;])",
     re.ASCII | re.IGNORECASE,
 )
 # SMPP 3.4 §7.1.1: [tenths of a second,] quarter hours, and the sign last
-_SMPP_DATE = re.compile(r"([0-9]{10}(?:[0-9]{2}){0,2}) ?[0-9]?([0-9]{2})([+-])", re.ASCII)
+_SMPP_DATE = re.compile(r"([0-9]{10}(?:[0-9]{2}){0,2}) ?[0-9]?([0-9]{2})([+-])(?![^\s\0\"',;])", re.ASCII)
 
 
 @lru_cache(maxsize=4096)
 def _at_ms(date: str, zone: ZoneInfo | timezone) -> int | None:
-    """A date in milliseconds since the epoch; None when it is zeros or cannot be read."""
+    """A date in milliseconds since the epoch, whatever stands after it; None for zeros and nonsense."""
     try:
-        if (match := _SMPP_DATE.fullmatch(date)) is not None:
+        if (match := _SMPP_DATE.match(date)) is not None:
             digits, quarters, sign = match.groups()
             zone = timezone(timedelta(minutes=15 * int(sign + quarters)))
-        elif (match := _DATE.fullmatch(date)) is not None:
+        elif (match := _DATE.match(date)) is not None:
             digits = match[1]
             if match["utc"]:
                 zone = UTC
