@@ -1,0 +1,235 @@
+"""The form face: ``SMSSend`` for one recipient and ``bulksend`` for many, over raw ASGI.
+
+The hot path makes no task, no lock and no log line of its own: parameters are read on their octets, a
+remembered login is one HMAC, and the answer waits for the commit that the submission shares with others.
+Nothing is answered 200 before it is durable.
+
+What goes wrong is said in one line of plain text, with a status by ``plain.STATUS``. Credentials stand in the
+query here by contract, so nothing of a request is logged.
+"""
+
+import asyncio
+import itertools
+import secrets
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+import msgspec
+
+from homing.api.client_address import client_address, is_within
+from homing.api.form_content import read_content
+from homing.api.form_parameters import (
+    CHARSET,
+    Parameters,
+    credential,
+    flag,
+    line,
+    number,
+    read_parameters,
+    text,
+)
+from homing.api.gateway import Gateway
+from homing.api.login import RETRY_AFTER_S
+from homing.api.plain import (
+    CLOSE,
+    STATUS,
+    BodyTooLong,
+    Disconnected,
+    Headers,
+    Receive,
+    Scope,
+    Send,
+    answer,
+    answer_line,
+    header,
+    not_allowed,
+    read_body,
+)
+from homing.engine.submit import ALL_REPORTS, Accepted, Batch, Idempotency, Wish, compose
+from homing.model.account import Account
+from homing.model.errors import Refusal
+from homing.model.message import Submission
+
+LONGEST_VALIDITY_S: Final = 63 * 7 * 86_400
+"""The longest that a network can be told; what is longer is cut to it. TS 23.040 §9.2.3.12.1"""
+
+_LONGEST_SUBMITID: Final = 128
+_BREATH: Final = 500
+"""Recipients of a broadcast that are composed before others get the loop."""
+
+_FORM: Final = b"application/x-www-form-urlencoded"
+_TOO_FAST: Final[Headers] = ((b"retry-after", str(RETRY_AFTER_S).encode()),)
+
+
+class FormFace:
+    """The two routes of the form face; each is an ASGI application."""
+
+    def __init__(self, gateway: Gateway) -> None:
+        self._gateway = gateway
+        # Differs from the last one sent to the same phone, after a restart too as far as chance can.
+        self._references = itertools.count(secrets.randbelow(256))
+
+    async def send_one(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """``GET|POST /SMSSend``: the id of the submission, as bare digits."""
+        if scope["method"] not in ("GET", "POST"):
+            await not_allowed(send, ("GET", "POST"))
+            return
+        await self._answered(self._send_one, scope, receive, send)
+
+    async def send_many(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """``POST /sms/v1/bulksend``: one line per recipient, its id or ``0`` and the reason."""
+        if scope["method"] != "POST":
+            await not_allowed(send, ("POST",))
+            return
+        await self._answered(self._send_many, scope, receive, send)
+
+    async def _answered(
+        self,
+        take: Callable[[Account, Parameters], Awaitable[bytes]],
+        scope: Scope,
+        receive: Receive,
+        send: Send,
+    ) -> None:
+        """Log in, take the request, and answer with its result or with what is wrong."""
+        try:
+            if self._gateway.health().draining:
+                await answer_line(send, 503, "the gateway is about to stop, try again", CLOSE)
+                return
+            parameters = await self._parameters(scope, receive)
+            account = await self._login(scope, parameters)
+            body = await take(account, parameters)
+        except Refusal as refusal:
+            headers = _TOO_FAST if refusal.kind == "too_fast" else ()
+            await answer_line(send, STATUS[refusal.kind], refusal.text, headers)
+        except BodyTooLong:
+            limit = self._gateway.max_body_bytes
+            await answer_line(send, 413, f"the body is longer than {limit} octets", CLOSE)
+        except _UnreadableBody as problem:
+            await answer_line(send, 415, str(problem), CLOSE)
+        except Disconnected:
+            pass
+        else:
+            await answer(send, 200, body)
+
+    async def _parameters(self, scope: Scope, receive: Receive) -> Parameters:
+        if scope["method"] == "GET":
+            return read_parameters(scope["query_string"])
+        kind = header(scope, b"content-type").partition(b";")[0].strip()
+        if kind not in (_FORM, b""):
+            raise _UnreadableBody(f"send the parameters as {_FORM.decode()}")
+        if header(scope, b"content-encoding") not in (b"", b"identity"):
+            raise _UnreadableBody("send the parameters without content encoding")
+        body = await read_body(scope, receive, self._gateway.max_body_bytes)
+        return read_parameters(scope["query_string"], body.rstrip(b"\r\n"))
+
+    async def _login(self, scope: Scope, parameters: Parameters) -> Account:
+        address = client_address(scope, self._gateway.trusted_proxies)
+        name, password = credential(parameters, "user"), credential(parameters, "pass")
+        account = await self._gateway.logins.account(name, password, address)
+        if account.allowed_addresses and not is_within(address, account.allowed_addresses):
+            raise Refusal("forbidden", "this account may not send from your address")
+        return account
+
+    async def _send_one(self, account: Account, parameters: Parameters) -> bytes:
+        wish = self._wish(parameters)
+        submission = compose(self._gateway.ids.next(), account.name, wish)
+        accepted = await self._accept(account, (submission,), b"%d" % submission.id, None)
+        return accepted.answer
+
+    async def _send_many(self, account: Account, parameters: Parameters) -> bytes:
+        recipients = self._recipients(parameters)
+        submitid = line(parameters, "submitid")
+        if len(submitid) > _LONGEST_SUBMITID:
+            raise Refusal("invalid", f"submitid is longer than {_LONGEST_SUBMITID} characters")
+        wish = self._wish(parameters)
+        submissions: list[Submission] = []
+        lines: list[bytes] = []
+        for count, recipient in enumerate(recipients, 1):
+            one = msgspec.structs.replace(wish, recipient=recipient)
+            try:
+                submission = compose(self._gateway.ids.next(), account.name, one)
+            except Refusal as refusal:
+                lines.append(f"0 {refusal.text}".encode("ascii", "backslashreplace"))
+            else:
+                submissions.append(submission)
+                lines.append(b"%d" % submission.id)
+            if count % _BREATH == 0:
+                await asyncio.sleep(0)
+        once = (
+            Idempotency(face="bulksend", key=submitid, fingerprint="", renews=True)  # mx §3
+            if submitid
+            else None
+        )
+        accepted = await self._accept(account, tuple(submissions), b"\n".join(lines), once)
+        return accepted.answer
+
+    def _recipients(self, parameters: Parameters) -> list[str]:
+        """One per line; the n-th line of the answer is about the n-th line here."""
+        written = parameters.get("smsto", b"").replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+        recipients = written.rstrip(b"\n ").decode(CHARSET).split("\n")
+        most = self._gateway.max_bulk
+        if len(recipients) > most:
+            raise Refusal("invalid", f"smsto has {len(recipients)} recipients, at most {most} are taken")
+        if recipients == [""]:
+            raise Refusal("invalid", "smsto is missing")
+        return recipients
+
+    def _wish(self, parameters: Parameters) -> Wish:
+        recipient = text(parameters, "smsto")
+        if not recipient:
+            raise Refusal("invalid", "smsto is missing")
+        validity_s = number(parameters, "vp")
+        return Wish(
+            recipient=recipient,
+            segments=read_content(parameters, next(self._references) & 0xFF),
+            sender=text(parameters, "smsfrom"),
+            report_bits=_report_bits(parameters),
+            validity_s=min(validity_s, LONGEST_VALIDITY_S) if validity_s else None,
+            flash=flag(parameters, "flash"),
+            note=line(parameters, "note"),
+            subaccount=line(parameters, "subaccount"),
+            single_shot=flag(parameters, "billingsingleshot") or flag(parameters, "mxbillingsingleshot"),
+        )
+
+    async def _accept(
+        self,
+        account: Account,
+        submissions: tuple[Submission, ...],
+        body: bytes,
+        once: Idempotency | None,
+    ) -> Accepted:
+        """Wait until a batch is durable."""
+        future: asyncio.Future[Accepted | Exception] = asyncio.get_running_loop().create_future()
+
+        def done(outcome: Accepted | Exception) -> None:
+            if not future.done():  # the request may have been cancelled by a shutdown
+                future.set_result(outcome)
+
+        self._gateway.submit.accept(
+            Batch(
+                account=account,
+                metered=account.metered,
+                submissions=submissions,
+                answer=body,
+                idempotency=once,
+            ),
+            done,
+        )
+        outcome = await future
+        if isinstance(outcome, Accepted):
+            return outcome
+        if isinstance(outcome, Refusal):
+            raise outcome
+        raise Refusal("unavailable", "the message could not be stored, try again")
+
+
+class _UnreadableBody(Exception):
+    """A body of a kind that this face does not read; the text says what it reads."""
+
+
+def _report_bits(parameters: Parameters) -> int:
+    """The reports that are wanted. What cannot be read asks for all: a report too many harms nobody."""
+    try:
+        return (number(parameters, "report") or 0) & ALL_REPORTS
+    except Refusal:
+        return ALL_REPORTS

@@ -1,0 +1,72 @@
+"""Which path leads to which face: one look-up per request, straight on ASGI.
+
+``ROUTES`` is what the documentation is tested against. What is under ``/v1`` belongs to the REST face and is
+listed there.
+"""
+
+from typing import NamedTuple
+
+from homing.api import rest
+from homing.api.form import FormFace
+from homing.api.gateway import Gateway
+from homing.api.operations import METHODS, Operations
+from homing.api.plain import App, Receive, Scope, Send, answer_line
+
+
+class Route(NamedTuple):
+    methods: tuple[str, ...]
+    path: str
+    what: str
+
+
+ROUTES = (
+    Route(("GET", "POST"), "/SMSSend", "send one message"),
+    Route(("GET", "POST"), "/sms/v1/send", "the same under its newer name"),
+    Route(("POST",), "/sms/v1/bulksend", "send one message to many recipients"),
+    Route(METHODS, "/healthz", "whether the process lives"),
+    Route(METHODS, "/readyz", "whether submissions can be taken"),
+    Route(METHODS, "/metrics", "counters in the Prometheus text format"),
+)
+
+_REST = "/v1"
+
+
+def application(gateway: Gateway) -> App:
+    """All faces as one ASGI application. It needs no lifespan events, and answers them."""
+    form = FormFace(gateway)
+    operations = Operations(gateway)
+    faces: dict[str, App] = {
+        "/SMSSend": form.send_one,
+        "/sms/v1/send": form.send_one,
+        "/sms/v1/bulksend": form.send_many,
+        "/healthz": operations.healthz,
+        "/readyz": operations.readyz,
+        "/metrics": operations.metrics,
+    }
+    resources: App = rest.application(gateway)
+
+    async def dispatch(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await _live(scope, receive, send)
+            return
+        path: str = scope["path"]
+        face = faces.get(path)
+        if face is not None:
+            await face(scope, receive, send)
+        elif path == _REST or path.startswith(f"{_REST}/"):
+            await resources(scope, receive, send)
+        else:
+            await answer_line(send, 404, "not found")
+
+    return dispatch
+
+
+async def _live(scope: Scope, receive: Receive, send: Send) -> None:
+    """Agree to the start and the end of the application; nothing else is spoken here."""
+    if scope["type"] != "lifespan":
+        raise ValueError(f"{scope['type']} is not spoken here")
+    while True:
+        event = await receive()
+        await send({"type": f"{event['type']}.complete"})
+        if event["type"] == "lifespan.shutdown":
+            return
