@@ -92,7 +92,7 @@ class FormFace:
     ) -> None:
         """Log in, take the request, and answer with its result or with what is wrong."""
         try:
-            if self._gateway.health().draining:
+            if self._gateway.is_draining():
                 await answer_line(send, 503, "the gateway is about to stop, try again", CLOSE)
                 return
             parameters = await self._parameters(scope, receive)

@@ -54,6 +54,8 @@ class Gateway:
     check_url: Callable[[str], Sequence[str]]
     """What speaks against a push URL, as far as it can be seen before connecting."""
     health: Callable[[], Health]
+    is_draining: Callable[[], bool]
+    """``health().draining`` by itself: asked for every submission."""
     metrics: Callable[[], bytes]
     """Counters in the Prometheus text format."""
     max_bulk: int

@@ -78,7 +78,7 @@ class Accepted(msgspec.Struct, frozen=True, kw_only=True):
 def compose(id_: int, account: str, wish: Wish) -> Submission:
     """Check a wish and make the submission. Raises :class:`Refusal` naming what is wrong."""
     recipient = normalise_number(wish.recipient)
-    if not recipient.isdigit() or len(recipient) not in _RECIPIENT_DIGITS:
+    if not (recipient.isascii() and recipient.isdigit()) or len(recipient) not in _RECIPIENT_DIGITS:
         raise Refusal("invalid", f"recipient is not a number in international form: {wish.recipient[:32]!r}")
     if not wish.segments:
         raise Refusal("invalid", "the message has no content")
@@ -103,7 +103,7 @@ def compose(id_: int, account: str, wish: Wish) -> Submission:
 def _sender(sender: str) -> str:
     """The originator as the network gets it; empty = the link's own."""
     number = normalise_number(sender)
-    if number.isdigit():
+    if number.isascii() and number.isdigit():
         if len(number) > _NUMERIC_SENDER_DIGITS:
             raise Refusal("invalid", f"originator has more than {_NUMERIC_SENDER_DIGITS} digits")
         return number
