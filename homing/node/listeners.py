@@ -66,7 +66,15 @@ class BoundedProtocol(HttpToolsProtocol):
 
 
 class _Server(uvicorn.Server):
-    """Signals are the node's own matter."""
+    """Says when it listens. Signals are the node's own matter."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.listening = asyncio.Event()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.listening.set()
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -121,8 +129,9 @@ class Listener:
     async def start(self) -> None:
         """Returns when connections are taken."""
         self._task = asyncio.get_running_loop().create_task(self._server.serve([self._socket]))
-        while not self._server.started and not self._task.done():
-            await asyncio.sleep(0.005)
+        listening = asyncio.ensure_future(self._server.listening.wait())
+        await asyncio.wait((self._task, listening), return_when=asyncio.FIRST_COMPLETED)
+        listening.cancel()
         if self._task.done():
             self._task.result()
 
