@@ -1,0 +1,166 @@
+"""The faces as they run in a node: the real application on a real listener, over a real store.
+
+The server has its own loop in a thread, so tests are plain functions with plain clients. Nothing sends: what
+is accepted stays in the store, where the tests look for it.
+"""
+
+import asyncio
+import contextlib
+import socket
+import threading
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import httpx
+import msgspec
+import uvicorn
+import uvloop
+from sqlalchemy import Table, select
+
+from homing.api.gateway import Gateway, Health
+from homing.api.login import Logins
+from homing.api.routes import application
+from homing.engine.credentials import hash_api_key, hash_password, make_token
+from homing.engine.directory import Directory
+from homing.engine.fanout import Claim
+from homing.engine.rows import submission_of
+from homing.engine.submit import Submit
+from homing.model.account import Account, Endpoint
+from homing.model.clock import Ids
+from homing.model.delivery import Answer
+from homing.model.message import Submission
+from homing.store import tables as t
+from homing.store.customers import add_account, change_account, load_directory
+from homing.store.database import Database
+from homing.store.journal import Journal
+
+FAILURES_PER_MIN = 10
+MAX_BULK = 1000
+MAX_BODY_BYTES = 65_536
+PASSWORD = "s3cret"
+INBOUND_PASSWORD = "inb0und"
+
+
+class RunningGateway:
+    """One gateway at ``url``. What a test may turn: ``health``, ``time_s``, ``tested`` and the accounts."""
+
+    def __init__(self, database: Database, records: Any, **settings: Any) -> None:
+        self.database = database
+        self.directory = Directory()
+        self.health = Health(store_trouble=None, listening=True, draining=False, links=[])
+        self.time_s = 0.0
+        self.tested = Answer(status=200, body=b"OK", length=2, took_ms=7)
+        self.ids = Ids(0)
+        self._records = records
+        self._settings = settings
+        self._hashes = hash_password(PASSWORD), hash_password(INBOUND_PASSWORD)
+
+    @contextlib.contextmanager
+    def running(self) -> Iterator["RunningGateway"]:
+        bound = socket.create_server(("127.0.0.1", 0))
+        self.port: int = bound.getsockname()[1]
+        self.url = f"http://127.0.0.1:{self.port}"
+        started = threading.Event()
+        thread = threading.Thread(target=lambda: uvloop.run(self._serve(bound, started)))
+        thread.start()
+        assert started.wait(30)
+        try:
+            with httpx.Client(base_url=self.url, timeout=30) as self.client:
+                yield self
+        finally:
+            self._loop.call_soon_threadsafe(self._end)
+            thread.join()
+
+    def _end(self) -> None:
+        self._server.should_exit = True
+
+    async def _serve(self, bound: socket.socket, started: threading.Event) -> None:
+        self._loop = asyncio.get_running_loop()
+        self.journal = Journal(self.database, self._loop)
+        self.journal.start()
+        gateway = self._gateway()
+        config = uvicorn.Config(
+            application(gateway),
+            http="httptools",
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            proxy_headers=False,
+            server_header=False,
+        )
+        self._server = uvicorn.Server(config)
+        self._server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
+        self._loop.call_soon(started.set)  # the socket listens already: who comes early waits
+        await self._server.serve([bound])
+        gateway.logins.close()
+        self.journal.stop()
+
+    def _gateway(self) -> Gateway:
+        settings = {"max_bulk": MAX_BULK, "max_body_bytes": MAX_BODY_BYTES, "trusted_proxies": ()}
+        return Gateway(
+            directory=lambda: self.directory,
+            submit=Submit(
+                journal=self.journal,  # type: ignore[arg-type]
+                claim=Claim(node=0, life=1, lease_ms=60_000),
+                has_room=lambda submission: False,
+                offer=lambda submissions, until_ms: None,
+            ),
+            ids=self.ids,
+            logins=Logins(lambda: self.directory, FAILURES_PER_MIN, clock=lambda: self.time_s),
+            records=self._records,
+            test_endpoint=self._test_endpoint,
+            check_url=lambda url: ("a forbidden address",) if "10.0.0.1" in url else (),
+            health=lambda: self.health,
+            is_draining=lambda: self.health.draining,
+            metrics=lambda: b"homing_things_total 1\n",
+            **settings | self._settings,
+        )
+
+    async def _test_endpoint(self, endpoint: Endpoint) -> Answer:
+        return self.tested
+
+    # --- what tests do beside asking ---
+
+    def add_account(self, name: str, **values: Any) -> Account:
+        """An account with the passwords above and the API key ``key-of-NAME``."""
+        made = {
+            "name": name,
+            "password_hash": self._hashes[0],
+            "inbound_password_hash": self._hashes[1],
+            "api_key_hash": hash_api_key(f"key-of-{name}"),
+            "token": make_token(),
+        }
+        account = Account(**made | values)
+        with self.database.writing() as connection:
+            add_account(connection, account)
+        self.reload()
+        return account
+
+    def change_account(self, account: Account, **changes: Any) -> Account:
+        changed = msgspec.structs.replace(account, **changes)
+        with self.database.writing() as connection:
+            change_account(connection, changed)
+        self.reload()
+        return changed
+
+    def reload(self) -> None:
+        """Read the customers anew, as a node does when they have changed."""
+        self.directory = load_directory(self.database, self.directory)
+
+    def rows(self, table: Table) -> Sequence[Any]:
+        with self.database.reading() as connection:
+            return connection.execute(select(table).order_by(*table.primary_key)).all()
+
+    def submissions(self) -> list[Submission]:
+        """What was accepted, in the order of its ids."""
+        return [submission_of(row) for row in self.rows(t.submissions)]
+
+    def talk(self, octets: bytes) -> bytes:
+        """Write to the listener as it stands, and read until it closes the connection."""
+        with socket.create_connection(("127.0.0.1", self.port), timeout=30) as connection:
+            connection.sendall(octets)
+            answer = b""
+            while piece := connection.recv(65_536):
+                answer += piece
+            return answer
