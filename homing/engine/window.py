@@ -36,8 +36,12 @@ class Bucket:
             self._at_ms = now_ms
         return self._tokens >= 1.0
 
-    def take(self) -> None:
-        self._tokens -= 1.0
+    def tokens(self, now_ms: int) -> int:
+        """How many are there."""
+        return int(self._tokens) if self.has_token(now_ms) else 0
+
+    def take(self, count: int = 1) -> None:
+        self._tokens -= count
 
     def next_token_ms(self, now_ms: int) -> int:
         """The first moment that has a token."""
