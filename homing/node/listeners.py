@@ -14,13 +14,14 @@ from pathlib import Path
 from typing import Any
 
 import uvicorn
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from homing.api.protocol import EscapingProtocol
 
 HEAD_CAP = 65_536
 """Octets of a request's line and headers."""
 
 
-class BoundedProtocol(HttpToolsProtocol):
+class BoundedProtocol(EscapingProtocol):
     """A connection of the faces. Its clock runs whenever it is the client's turn to speak."""
 
     _head_octets = 0

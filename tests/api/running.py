@@ -19,6 +19,7 @@ from sqlalchemy import Table, select
 
 from homing.api.gateway import Gateway, Health
 from homing.api.login import Logins
+from homing.api.protocol import EscapingProtocol
 from homing.api.routes import application
 from homing.engine.credentials import hash_api_key, hash_password, make_token
 from homing.engine.directory import Directory
@@ -81,7 +82,7 @@ class RunningGateway:
         gateway = self._gateway()
         config = uvicorn.Config(
             application(gateway),
-            http="httptools",
+            http=EscapingProtocol,
             ws="none",
             lifespan="off",
             log_config=None,
