@@ -1,0 +1,21 @@
+"""Every route and every metric has its paragraph."""
+
+from homing.api.routes import ROUTES
+from homing.node.metrics import ALARM_METRIC, LINK_METRICS, METRICS
+from tests.docs.pages import bare, page, tables
+
+
+def test_every_route_is_documented() -> None:
+    text = page("http-smssend.md") + page("metrics.md")
+    assert [route.path for route in ROUTES if f"`{route.path}`" not in text.replace("GET ", "")] == []
+
+
+def test_every_metric_is_documented_under_the_name_that_is_shown() -> None:
+    found = tables(page("metrics.md"))["metric|kind|"]
+    gauges = {name: each.is_gauge for name, each in METRICS.items()}
+    gauges |= {name: is_gauge for name, (_, _, is_gauge) in LINK_METRICS.items()}
+    assert {bare(row[0]): row[1] for row in found} == {
+        name if is_gauge else f"{name}_total": "gauge" if is_gauge else "counter"
+        for name, is_gauge in gauges.items()
+    }
+    assert f"`{ALARM_METRIC}`" in page("metrics.md")
