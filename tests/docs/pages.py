@@ -1,7 +1,6 @@
 """The documentation as the tests read it: pages with their headings, links, tables and blocks of code."""
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -35,13 +34,15 @@ def page(name: str) -> str:
     return (ROOT / "docs" / "reference" / name).read_text("utf-8")
 
 
-def blocks(language: str) -> Iterator[Block]:
+def blocks(language: str) -> list[Block]:
     """Every fenced block of this language, in all pages."""
+    found = []
     for path in PAGES:
         text = path.read_text("utf-8")
         for match in _FENCE.finditer(text):
             if match[2] == language:
-                yield Block(path, text.count("\n", 0, match.start()) + 1, language, match[3])
+                found.append(Block(path, text.count("\n", 0, match.start()) + 1, language, match[3]))
+    return found
 
 
 def links(text: str) -> list[str]:
