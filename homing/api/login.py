@@ -40,6 +40,7 @@ _THREADS = 2
 """Verifications at once: each takes a core and 19 MiB."""
 _MOST_WAITING = 256
 _LONGEST_NAME = 64
+_WRONG = "wrong user or password"
 
 
 class _Budgets:
@@ -117,6 +118,8 @@ class Logins:
     async def _verify(
         self, account: Account | None, name: str, password: str, kept: str, address: str
     ) -> Account:
+        if not name or not password:  # a probe or a broken form, no guess
+            raise Refusal("unauthorised", _WRONG)
         secret = hmac.digest(self._key, f"{name}\0{kept}\0{password}".encode("utf-8", "replace"), "sha256")
         pair = (kept, place_of(address))
         known = self._right.get(pair)
@@ -132,7 +135,7 @@ class Logins:
                 _keep(self._wrong, secret, None)
                 self._guesses.spend(pair)
             self.failures += 1
-            raise Refusal("unauthorised", "wrong user or password")
+            raise Refusal("unauthorised", _WRONG)
         _keep(self._right, pair, secret)
         return _usable(account)
 

@@ -6,6 +6,7 @@ is accepted stays in the store, where the tests look for it.
 
 import asyncio
 import contextlib
+import functools
 import socket
 import threading
 from collections.abc import Iterator, Sequence
@@ -42,6 +43,9 @@ PASSWORD = "s3cret"
 INBOUND_PASSWORD = "inb0und"
 
 
+_hashed = functools.cache(hash_password)  # made to be slow, and every test needs one
+
+
 class RunningGateway:
     """One gateway at ``url``. What a test may turn: ``health``, ``time_s``, ``tested`` and the accounts."""
 
@@ -54,7 +58,6 @@ class RunningGateway:
         self.ids = Ids(0)
         self._records = records
         self._settings = settings
-        self._hashes = hash_password(PASSWORD), hash_password(INBOUND_PASSWORD)
 
     @contextlib.contextmanager
     def running(self) -> Iterator["RunningGateway"]:
@@ -127,8 +130,8 @@ class RunningGateway:
         """An account with the passwords above and the API key ``key-of-NAME``."""
         made = {
             "name": name,
-            "password_hash": self._hashes[0],
-            "inbound_password_hash": self._hashes[1],
+            "password_hash": _hashed(PASSWORD),
+            "inbound_password_hash": _hashed(INBOUND_PASSWORD),
             "api_key_hash": hash_api_key(f"key-of-{name}"),
             "token": make_token(),
         }
