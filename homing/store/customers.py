@@ -211,7 +211,7 @@ def end_deliveries(connection: Connection, endpoint: int, limit: int = END_LIMIT
     these = select(d.c.event).where(d.c.endpoint == endpoint, d.c.state == PENDING).limit(limit)
     ended = connection.execute(
         update(d)
-        .where(d.c.endpoint == endpoint, d.c.event.in_(these.scalar_subquery()))
+        .where(d.c.endpoint == endpoint, d.c.state == PENDING, d.c.event.in_(these.scalar_subquery()))
         .values(
             state=int(DeliveryState.DEAD),
             attempt=d.c.attempt - 1,  # the one that was due is not made any more

@@ -6,9 +6,22 @@ pending, and is not found again. Attempt numbers go on; the attempts that were m
 """
 
 from collections.abc import Collection, Iterator, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, Select, func, insert, or_, select, tuple_, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Select,
+    and_,
+    bindparam,
+    delete,
+    func,
+    insert,
+    or_,
+    select,
+    tuple_,
+    update,
+)
 
 from homing.model.clock import id_at
 from homing.model.delivery import DeliveryState
@@ -80,9 +93,7 @@ def chunks(connection: Connection, what: Sequence[Found]) -> Iterator[list[Key]]
 def replay(connection: Connection, keys: Sequence[Key], now_ms: int) -> int:
     """Make these deliveries due now, in a new round of attempts; returns how many had still ended."""
     ended = connection.execute(
-        select(t.deliveries)
-        .where(tuple_(_d.event, _d.endpoint).in_(keys), _d.state != int(DeliveryState.PENDING))
-        .with_for_update()
+        select(t.deliveries).where(_among(keys), _d.state != int(DeliveryState.PENDING)).with_for_update()
     ).all()
     if not ended:
         return 0
@@ -101,10 +112,10 @@ def replay(connection: Connection, keys: Sequence[Key], now_ms: int) -> int:
         if row.state == DeliveryState.DELIVERED
     ]
     if delivering:  # it stood in the delivery, which now begins anew
-        connection.execute(insert(t.attempts), delivering)
+        _keep_attempts(connection, delivering)
     changed = connection.execute(
         update(t.deliveries)
-        .where(tuple_(_d.event, _d.endpoint).in_([(row.event, row.endpoint) for row in ended]))
+        .where(_among([(row.event, row.endpoint) for row in ended]))
         .values(
             state=int(DeliveryState.PENDING),
             attempt=_d.attempt + 1,
@@ -120,6 +131,29 @@ def replay(connection: Connection, keys: Sequence[Key], now_ms: int) -> int:
         )
     )
     return changed.rowcount
+
+
+def _keep_attempts(connection: Connection, delivering: Sequence[dict[str, Any]]) -> None:
+    """Two nodes may have made one attempt, and one of them failed: then the one that delivered counts."""
+    a = t.attempts
+    same = [
+        {"of_event": row["event"], "of_endpoint": row["endpoint"], "of_number": row["number"]}
+        for row in delivering
+    ]
+    connection.execute(
+        delete(a).where(
+            a.c.event == bindparam("of_event"),
+            a.c.endpoint == bindparam("of_endpoint"),
+            a.c.number == bindparam("of_number"),
+        ),
+        same,
+    )
+    connection.execute(insert(a), delivering)
+
+
+def _among(keys: Sequence[Key]) -> ColumnElement[bool]:
+    # SQLite seeks by a list of values, but reads the whole table for a list of pairs.
+    return and_(_d.event.in_({event for event, _ in keys}), tuple_(_d.event, _d.endpoint).in_(keys))
 
 
 def _ended(states: Collection[DeliveryState]) -> Select[tuple[int, int]]:

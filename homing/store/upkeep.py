@@ -16,13 +16,13 @@ from sqlalchemy import (
     Connection,
     Select,
     and_,
+    bindparam,
     delete,
     exists,
     insert,
     literal_column,
     or_,
     select,
-    tuple_,
 )
 
 from homing.model.clock import id_at
@@ -247,29 +247,25 @@ def _forget_deliveries(connection: Connection, events: Sequence[int]) -> None:
 def _expire_idempotency_keys(database: Database, now_ms: int, rest: Callable[[], bool]) -> Iterator[int]:
     while not rest():
         with database.reading() as connection:
-            keys = [tuple(row) for row in connection.execute(lapsed_keys_page(now_ms))]
+            rows = connection.execute(
+                select(_i.account, _i.face, _i.key)
+                .where(_i.expires_at_ms <= now_ms)
+                .order_by(_i.expires_at_ms)
+                .limit(CHUNK)
+            )
+            keys = [{"of_account": row.account, "of_face": row.face, "of_key": row.key} for row in rows]
         if keys:
+            # One that has been used anew meanwhile stays.
+            is_lapsed = and_(
+                _i.account == bindparam("of_account"),
+                _i.face == bindparam("of_face"),
+                _i.key == bindparam("of_key"),
+                _i.expires_at_ms <= now_ms,
+            )
             with database.writing() as connection:
-                yield connection.execute(forget_keys(keys, now_ms)).rowcount
+                yield connection.execute(delete(t.idempotency).where(is_lapsed), keys).rowcount
         if len(keys) < CHUNK:
             return
-
-
-def lapsed_keys_page(now_ms: int) -> Select[Any]:
-    """Some of the idempotency keys whose time is over."""
-    return (
-        select(_i.account, _i.face, _i.key)
-        .where(_i.expires_at_ms <= now_ms)
-        .order_by(_i.expires_at_ms)
-        .limit(CHUNK)
-    )
-
-
-def forget_keys(keys: Sequence[tuple[Any, ...]], now_ms: int) -> Any:
-    """Take these away, but for those that have been used anew."""
-    return delete(t.idempotency).where(
-        tuple_(_i.account, _i.face, _i.key).in_(keys), _i.expires_at_ms <= now_ms
-    )
 
 
 def _expire_secrets(database: Database, now_ms: int) -> int:

@@ -38,7 +38,7 @@ def add_report(
     connection: Connection, id_: int, submission: int, account: str = "acme", **values: Any
 ) -> None:
     made: dict[str, Any] = {
-        "id": id_, "submission": submission, "account": "acme", "at_ms": 1_700_000_001_000,
+        "id": id_, "submission": submission, "account": account, "at_ms": 1_700_000_001_000,
         "status": "DELIVERED", "reason": "delivered", "err": "000", "sequence": 1,
     }  # fmt: skip
     connection.execute(insert(t.reports).values(made | values))

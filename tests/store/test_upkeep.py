@@ -309,14 +309,11 @@ def test_nothing_that_grows_is_scanned(database: Database, statements: list[tupl
             rows.add_message(connection, id_at(MIDDLE) + n)
             rows.add_delivery(connection, id_at(MIDDLE) + n, endpoint, finished_at_ms=MIDDLE, **state)
         customers.remove_endpoint(connection, endpoint)
-        connection.execute(
-            insert(t.idempotency).values(
-                account="a", face="f", key="k", fingerprint="", answer=b"", expires_at_ms=1
-            )
-        )
+        key = {"account": "a", "face": "f", "fingerprint": "", "answer": b"", "expires_at_ms": 1}
+        connection.execute(insert(t.idempotency), [key | {"key": str(n)} for n in range(3)])
     statements.clear()
     swept = sweep(database)
-    assert swept == Swept(ended=1, dead_letters=1, submissions=1, messages=1, idempotency_keys=1)
+    assert swept == Swept(ended=1, dead_letters=1, submissions=1, messages=1, idempotency_keys=3)
     asked = [(sql, values) for sql, values in statements if not sql.startswith(("BEGIN", "PRAGMA"))]
     assert len(asked) > 15
     with database.reading() as connection:
