@@ -121,7 +121,7 @@ class SmppLink:
         self.counters.sent += sent
         if self._bucket is not None and sent:
             self._bucket.take(sent)
-            self._wake_when_due()
+            self._wake_when_due(self._bucket)
         # Told later: the listener is in the middle of giving, and would give more.
         if unwritable:
             self.counters.unwritable += len(unwritable)
@@ -303,17 +303,18 @@ class SmppLink:
                 heappop(least)
         return list(shares), ()
 
-    def _wake_when_due(self) -> None:
-        """The bucket is empty: nobody but time will say that there is room again."""
-        assert self._bucket is not None
-        at_ms = self._now_ms()
-        if self._wake_timer is None and not self._bucket.has_token(at_ms):
-            wait_ms = max(WAKE_MS, self._bucket.next_token_ms(at_ms) - at_ms)
-            self._wake_timer = asyncio.get_running_loop().call_later(wait_ms / 1000, self._wake)
+    def _wake_when_due(self, bucket: Bucket) -> None:
+        """See to it that the next token is used: nobody but time will say that there is room again."""
+        if self._wake_timer is None:
+            at_ms = self._now_ms()
+            wait_ms = max(WAKE_MS, bucket.next_token_ms(at_ms) - at_ms)
+            self._wake_timer = asyncio.get_running_loop().call_later(wait_ms / 1000, self._wake, bucket)
 
-    def _wake(self) -> None:
+    def _wake(self, bucket: Bucket) -> None:
         self._wake_timer = None
-        if self._senders and not self._stopping:
+        if not bucket.has_token(self._now_ms()):  # the timer was a little early, or somebody took it
+            self._wake_when_due(bucket)
+        elif self._senders and not self._stopping:
             self._listener.ready(self)
 
     def _settle(self) -> None:

@@ -121,15 +121,15 @@ class SmppBind:
         except (OSError, UnicodeError) as error:
             connection.end(_said(error))
         if not connection.was_bound.done():
-            self._fail(await connection.is_over)
+            self._fail(connection.is_over.result())
             return None, 0
         bound_at_s = loop.time()
         self.binds += 1
         self._change("bound")
         log.info("link_bound", link=options.name, bind=self.kind)
-        why = await connection.is_over
+        await asyncio.wait({connection.is_over})  # which, unlike await, leaves it alone when cancelled
         if not self._stopping:
-            self._fail(why)
+            self._fail(connection.is_over.result())
         return loop.time() - bound_at_s, connection.carried
 
     async def _connect(self, loop: asyncio.AbstractEventLoop, connection: Connection) -> None:
