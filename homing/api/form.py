@@ -1,7 +1,7 @@
 """The form face: ``SMSSend`` for one recipient and ``bulksend`` for many, over raw ASGI.
 
 The hot path makes no task, no lock and no log line of its own: parameters are read on their octets, a
-remembered login is one HMAC, and the answer waits for the commit that the submission shares with others.
+remembered login is one hash, and the answer waits for the commit that the submission shares with others.
 Nothing is answered 200 before it is durable.
 
 What goes wrong is said in one line of plain text, with a status by ``plain.STATUS``. Credentials stand in the

@@ -33,9 +33,9 @@ def read_parameters(*sources: bytes) -> Parameters:
         for pair in pairs:
             name, _, value = pair.partition(b"=")
             if value:
-                key = _unquoted(name).decode("latin-1")
+                key = _unquoted(name).decode("latin-1") if b"%" in name else name.decode("latin-1")
                 if key not in found:
-                    found[key] = _unquoted(value)
+                    found[key] = value if value.isalnum() else _unquoted(value)
     return found
 
 

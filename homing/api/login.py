@@ -1,7 +1,7 @@
 """Logins: who a request is from, for every face that takes a name and password or an API key.
 
 Promises: argon2 runs in a thread, never on the loop, and once per password and place of origin; a verified
-password is remembered as an HMAC under a key of this process, bound to the account's hash, so a change of
+password is remembered as a hash under a key of this process, bound to the account's hash, so a change of
 password forgets it. Guesses are slowed, per account and per address. An unknown account takes as long as a
 known one. Memory is bounded, whatever is guessed.
 
@@ -11,6 +11,7 @@ account; only different guesses from that same place stop it.
 """
 
 import asyncio
+import hashlib
 import hmac
 import secrets
 import time
@@ -120,7 +121,9 @@ class Logins:
     ) -> Account:
         if not name or not password:  # a probe or a broken form, no guess
             raise Refusal("unauthorised", _WRONG)
-        secret = hmac.digest(self._key, f"{name}\0{kept}\0{password}".encode("utf-8", "replace"), "sha256")
+        # RFC 7693 §2.9. OpenSSL's HMAC would give up the lock of the interpreter, and wait to have it back.
+        told = f"{name}\0{kept}\0{password}".encode("utf-8", "replace")
+        secret = hashlib.blake2b(told, key=self._key, digest_size=32).digest()
         pair = (kept, place_of(address))
         known = self._right.get(pair)
         if (
