@@ -67,43 +67,41 @@ def deliveries_page(
     elif account is not None:
         parts = [_of_events(connection, table, account, state, before, limit) for table in _EVENTS]
     else:
-        parts = [_page(connection, _select(_WITH_LAST_ATTEMPT), state, before, limit)]
+        parts = [_page(connection, select(t.deliveries), state, before, limit)]
     rows = list(islice(merge(*parts, key=_newest_first), limit))
-    items = [_listed(row) for row in rows]
+    made = _last_attempts(connection, rows)
+    items = [_listed(row, made.get((row.event, row.endpoint))) for row in rows]
     return {"items": items, "next": items[-1]["id"] if len(items) == limit else None}
 
 
-_d, _a = t.deliveries.c, t.attempts.c
-_WITH_LAST_ATTEMPT = t.deliveries.outerjoin(
-    t.attempts,
-    and_(
-        _d.state == literal_column(str(int(DeliveryState.PENDING))),
-        _a.event == _d.event,
-        _a.endpoint == _d.endpoint,
-        _a.number == _d.attempt - 1,
-    ),
-)
+_d = t.deliveries.c
 _EVENTS = (t.reports, t.messages)
-
-
-def _select(where_from: Any) -> Any:
-    return select(
-        *t.deliveries.columns, _a.status.label("last_status"), _a.error.label("last_error")
-    ).select_from(where_from)
+_PENDING = DeliveryState.PENDING
 
 
 def _newest_first(row: Any) -> Key:
     return -row.event, -row.endpoint
 
 
-def _listed(row: Any) -> Document:
-    is_pending = row.state == DeliveryState.PENDING
+def _last_attempts(connection: Connection, rows: Sequence[Any]) -> dict[Key, Any]:
+    """The last attempt of each that is pending; where one has ended, it stands in the delivery."""
+    a = t.attempts.c
+    numbers = {(row.event, row.endpoint): row.attempt - 1 for row in rows if row.state == _PENDING}
+    made = connection.execute(select(t.attempts).where(a.event.in_({event for event, _ in numbers})))
     return {
-        **delivery_document(row),
-        "attempts": row.attempt - 1 if is_pending else row.attempt,
-        "status": row.last_status if is_pending else row.status,
-        "error": row.last_error if is_pending else row.error,
+        (row.event, row.endpoint): row for row in made if numbers.get((row.event, row.endpoint)) == row.number
     }
+
+
+def _listed(row: Any, last: Any) -> Document:
+    document = delivery_document(row)
+    if row.state == _PENDING:
+        return document | {
+            "attempts": row.attempt - 1,
+            "status": last.status if last else None,
+            "error": last.error if last else None,
+        }
+    return document | {"attempts": row.attempt, "status": row.status}
 
 
 def _endpoint_ids(connection: Connection, account: str | None) -> list[int]:
@@ -118,7 +116,7 @@ def _endpoint_ids(connection: Connection, account: str | None) -> list[int]:
 def _at_endpoint(
     connection: Connection, endpoint: int, state: DeliveryState, before: Key | None, limit: int
 ) -> Sequence[Any]:
-    question = _select(_WITH_LAST_ATTEMPT).where(_d.endpoint == endpoint)
+    question = select(t.deliveries).where(_d.endpoint == endpoint)
     return _page(connection, question, state, before, limit)
 
 
@@ -130,10 +128,8 @@ def _of_events(
     before: Key | None,
     limit: int,
 ) -> Sequence[Any]:
-    of_account = events.join(_WITH_LAST_ATTEMPT, _d.event == events.c.id)
-    question = _select(of_account).where(events.c.account == account)
-    if before is not None:
-        question = question.where(events.c.id <= before[0])
+    of_account = events.join(t.deliveries, _d.event == events.c.id)
+    question = select(t.deliveries).select_from(of_account).where(events.c.account == account)
     return _page(connection, question, state, before, limit, events.c.id)
 
 
@@ -151,6 +147,7 @@ def _page(
     if before is not None:
         older = _d.event < before[0]
         question = question.where(or_(older, and_(_d.event == before[0], _d.endpoint < before[1])))
+        question = question.where(event <= before[0])  # says no more, but can be sought
     return connection.execute(question.order_by(event.desc(), _d.endpoint.desc()).limit(limit)).all()
 
 

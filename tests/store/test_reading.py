@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, insert
+from sqlalchemy import Connection, Engine, event, insert
 
 from homing.model.account import Account, Endpoint
 from homing.model.clock import id_at
@@ -187,3 +187,26 @@ def test_the_ledger_of_an_account_and_a_month(database: Database) -> None:
         assert [entry["reference"] for entry in entries] == ["1", "3"]
         assert entries[0]["at"] == "2026-09-01T00:00:00.000Z"
         assert list(reading.ledger_entries(connection, "nobody", begin, end)) == []
+
+
+@pytest.mark.parametrize("store_url", ["sqlite"], indirect=True)
+def test_a_later_page_is_sought_and_not_counted_to(two_customers: Database) -> None:
+    run: list[tuple[str, Any]] = []
+
+    def note(_c: Any, _cursor: Any, statement: str, parameters: Any, _context: Any, _many: bool) -> None:
+        run.append((statement, parameters))
+
+    with two_customers.reading() as connection:
+        event.listen(Engine, "before_cursor_execute", note)
+        try:
+            for state, account in itertools.product([None, *DeliveryState], [None, "acme"]):
+                reading.deliveries_page(connection, state=state, account=account, after=f"{id_at(NOW)}-1")
+            for account in (None, "acme"):
+                reading.messages_page(connection, account=account, after=f"{id_at(NOW)}")
+        finally:
+            event.remove(Engine, "before_cursor_execute", note)
+        assert len(run) > 10
+        for sql, values in run:
+            plan = [row[3] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {sql}", values)]
+            grown = ("SCAN deliveries", "SCAN attempts", "SCAN messages", "SCAN reports")
+            assert not [step for step in plan if step.startswith(grown)], (sql, plan)
