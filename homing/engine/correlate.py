@@ -118,6 +118,11 @@ class Correlator:
         self.matched = 0
         self.repeated = 0
         self.parked = 0
+        self.unparked = 0
+
+    def unmatched(self) -> tuple[int, int]:
+        """All receipts so far, and how many of them have found no submission yet."""
+        return self.matched + self.parked - self.unparked, self.parked - self.unparked
 
     def record_receipts(self, transaction: Transaction, items: list[ArrivedReceipt]) -> list[Matched]:
         """Match each receipt or park it; nothing is dropped but what says nothing new."""
@@ -171,6 +176,7 @@ class Correlator:
                 results.append(_NOTHING)
                 continue
             written.unparked.append(row.id)
+            self.unparked += 1
             segment, spelling = match
             results.append(self._apply(item, cases[segment.submission], segment.number, spelling, written))
         written.flush(transaction)
@@ -301,6 +307,7 @@ class Correlator:
                 for key, _ in candidates(a.link_message_id):
                     for parked in early.pop((a.scope, key), ()):
                         written.unparked.append(parked.id)
+                        self.unparked += 1
                         item = _unparked(parked)
                         match = self._apply(item, case, a.segment, _spelling_of(item, a), written)
                         held += match.held

@@ -17,6 +17,7 @@ import structlog
 
 from homing.engine.directory import Directory
 from homing.engine.fanout import Claim
+from homing.engine.outcomes import Outcomes, attempt_row, finished_row, record_outcomes
 from homing.engine.ports import Journal, Pusher, Transaction
 from homing.engine.rows import message_of, report_of
 from homing.engine.schedule import decide
@@ -24,7 +25,6 @@ from homing.engine.window import Window
 from homing.model.account import Endpoint
 from homing.model.clock import made_at_ms, now_ms
 from homing.model.delivery import (
-    ANSWER_CAP,
     Answer,
     Delivery,
     DeliveryState,
@@ -66,21 +66,6 @@ class Destination:
         return self.endpoint.concurrency == 1
 
 
-class _Outcomes:
-    """Rows of one turn of the loop."""
-
-    __slots__ = ("attempts", "finished", "gone", "held", "released", "retried")
-
-    def __init__(self) -> None:
-        self.finished: list[tuple[Any, ...]] = []
-        self.attempts: list[tuple[Any, ...]] = []
-        self.retried: list[tuple[Any, ...]] = []
-        self.released: list[tuple[Any, ...]] = []
-        self.gone: list[int] = []
-        self.held = 0
-        """How many attempts are recorded here."""
-
-
 class Dispatch:
     """Implements ``engine.ports.Room``. ``tick`` is called ten times a second."""
 
@@ -109,9 +94,9 @@ class Dispatch:
         self._call_soon = call_soon
         self._call_later = call_later
         self._destinations: dict[int, Destination] = {}
-        self._outcomes = _Outcomes()
+        self._outcomes = Outcomes()
         self._flush_due = False
-        self._unrecorded = 0
+        self.unrecorded = 0
         self._next_poll_ms = 0
         self._polling = False
         self._stopped = False
@@ -198,7 +183,7 @@ class Dispatch:
 
     def _pump(self, destination: Destination, now: int) -> None:
         """Start what the window allows, then see to more if the queue runs low."""
-        if self._stopped or self._unrecorded > UNRECORDED_LIMIT:
+        if self._stopped or self.unrecorded > UNRECORDED_LIMIT:
             return
         if destination.hold_until_ms:
             if now < destination.hold_until_ms:
@@ -237,7 +222,7 @@ class Dispatch:
         if format_ is not None and format_.judge(answer):
             destination.window.succeeded(now)
             self.delivered += 1
-            outcomes.finished.append(_finished(DeliveryState.DELIVERED, delivery, answer, now))
+            outcomes.finished.append(finished_row(DeliveryState.DELIVERED, delivery, answer, now))
         else:
             self._failed(destination, delivery, answer, now)
         outcomes.held += 1
@@ -252,10 +237,10 @@ class Dispatch:
         endpoint = destination.endpoint
         nth = delivery.attempt - delivery.first_attempt + 1
         outcome = decide(endpoint.format, nth, answer, now, self._retry_s[endpoint.format], random)
-        self._outcomes.attempts.append(_attempt(delivery, answer, now))
+        self._outcomes.attempts.append(attempt_row(delivery, answer, now))
         if isinstance(outcome, Refused):
             self.dead += 1
-            self._outcomes.finished.append(_finished(DeliveryState.DEAD, delivery, answer, now))
+            self._outcomes.finished.append(finished_row(DeliveryState.DEAD, delivery, answer, now))
             if outcome.endpoint_gone:
                 self._outcomes.gone.append(endpoint.id)
         else:
@@ -300,19 +285,19 @@ class Dispatch:
 
     def _flush(self) -> None:
         self._flush_due = False
-        outcomes, self._outcomes = self._outcomes, _Outcomes()
-        self._unrecorded += outcomes.held
+        outcomes, self._outcomes = self._outcomes, Outcomes()
+        self.unrecorded += outcomes.held
         self._record(outcomes)
 
-    def _record(self, outcomes: _Outcomes) -> None:
+    def _record(self, outcomes: Outcomes) -> None:
         def committed(_results: object, error: Exception | None) -> None:
             if error is not None:
                 log.error("outcomes_not_recorded", outcomes=outcomes.held, error=str(error))
                 self._call_later(STORE_RETRY_S, self._record, outcomes)
             else:
-                self._unrecorded -= outcomes.held
+                self.unrecorded -= outcomes.held
 
-        self._journal.write(_record_outcomes, [outcomes], committed)
+        self._journal.write(record_outcomes, [outcomes], committed)
 
     def _refill(self, destination: Destination, now: int) -> None:
         """Read more for a destination when it can be sent to and its queue runs low."""
@@ -395,33 +380,9 @@ def _poll(transaction: Transaction, items: list[int]) -> list[Any]:
     return [transaction.endpoints_with_due(items[0])] * len(items)
 
 
-def _record_outcomes(transaction: Transaction, items: list[_Outcomes]) -> None:
-    """In the journal: every row is guarded by its attempt number, so a late record changes nothing."""
-    transaction.insert_attempts([row for outcomes in items for row in outcomes.attempts])
-    transaction.finish_deliveries([row for outcomes in items for row in outcomes.finished])
-    transaction.retry_deliveries([row for outcomes in items for row in outcomes.retried])
-    transaction.move_claims([row for outcomes in items for row in outcomes.released])
-    for endpoint in {id_ for outcomes in items for id_ in outcomes.gone}:
-        transaction.pause_endpoint(endpoint, "the endpoint answered 410 Gone")
-
-
 def _read_events(transaction: Transaction, rows: Sequence[Any]) -> dict[int, Event]:
     messages = [row.event for row in rows if row.kind == "message"]
     reports = [row.event for row in rows if row.kind == "report"]
     events: dict[int, Event] = {row.id: message_of(row) for row in transaction.messages_by_id(messages)}
     events.update({row.id: report_of(row) for row in transaction.reports_by_id(reports)})
     return events
-
-
-def _finished(state: DeliveryState, delivery: Delivery, answer: Answer, now: int) -> tuple[Any, ...]:
-    return (
-        int(state), answer.status, answer.error, answer.body[:ANSWER_CAP], answer.took_ms, now,
-        delivery.event.id, delivery.endpoint, delivery.attempt,
-    )  # fmt: skip
-
-
-def _attempt(delivery: Delivery, answer: Answer, now: int) -> tuple[Any, ...]:
-    return (
-        delivery.event.id, delivery.endpoint, delivery.attempt, now - answer.took_ms, answer.status,
-        answer.error, answer.body[:ANSWER_CAP], answer.took_ms,
-    )  # fmt: skip

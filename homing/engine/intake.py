@@ -1,15 +1,18 @@
-"""Intake: what phones sent, from any link, becomes durable messages and their deliveries.
+"""Intake: what phones sent and what networks report, from any link, becomes durable with its deliveries.
 
 One call takes the *batch* that one read of a socket gave, and ``done`` is called after the commit (or
 with the error, and then nothing was written): only then may the link answer the network. Whole messages
 take the short way, decided on the loop and written as they are; parts of long ones go through
-``engine/reassembly.py`` inside the same transaction.
+``engine/reassembly.py``, receipts through ``engine/correlate.py``, inside the same transaction.
 """
 
+from collections import Counter
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import msgspec
 
+from homing.engine.correlate import ArrivedReceipt, Correlator, Matched
 from homing.engine.directory import Directory
 from homing.engine.fanout import FanOut
 from homing.engine.ports import Journal, Transaction
@@ -18,6 +21,7 @@ from homing.engine.rows import Row, ledger_of_message, message_row
 from homing.model.clock import Ids, now_ms
 from homing.model.delivery import Delivery
 from homing.model.message import Coding, ReceivedMessage
+from homing.wire.message_id import Spelling
 
 Concatenation = tuple[int, int, int]
 """Reference, total, number of this part (TS 23.040 §9.2.3.24.1), or the same from SAR TLVs."""
@@ -44,6 +48,17 @@ class _Batch(msgspec.Struct):
     parts: list[Part]
 
 
+class _Learned:
+    """What the receipts of one link have taught."""
+
+    __slots__ = ("parked", "receipts", "spellings")
+
+    def __init__(self) -> None:
+        self.receipts = 0
+        self.parked = 0
+        self.spellings: Counter[Spelling] = Counter()
+
+
 class Intake:
     """Takes batches from links; offers what is held in memory for pushing to ``offer``."""
 
@@ -55,6 +70,7 @@ class Intake:
         directory: Callable[[], Directory],
         fan_out: FanOut,
         reassembly: Reassembly,
+        correlator: Correlator,
         offer: Callable[[Sequence[Delivery]], None],
     ) -> None:
         self._journal = journal
@@ -62,7 +78,9 @@ class Intake:
         self._directory = directory
         self._fan_out = fan_out
         self._reassembly = reassembly
+        self._correlator = correlator
         self._offer = offer
+        self._learned: dict[str, _Learned] = {}
         self.received = 0
         self.unrouted = 0
 
@@ -101,6 +119,37 @@ class Intake:
                 self._offer(results[0])
 
         self._journal.write(self._write, [batch], committed)
+
+    def take_receipts(
+        self, link: str, receipts: Sequence[ArrivedReceipt], done: Callable[[Exception | None], None]
+    ) -> None:
+        """Match a batch of receipts and make it durable; ``done`` as for messages."""
+
+        def committed(results: list[Matched] | None, error: Exception | None) -> None:
+            if results is None:
+                done(error)
+                return
+            done(None)
+            learned = self._learned.setdefault(link, _Learned())
+            learned.receipts += len(results)
+            for matched in results:
+                if matched.parked:
+                    learned.parked += 1
+                elif matched.spelling is not None:
+                    learned.spellings[matched.spelling] += 1
+                if matched.held:
+                    self._offer(matched.held)
+
+        self._journal.write(self._correlator.record_receipts, receipts, committed)
+
+    def learned(self, link: str) -> dict[str, Any]:
+        """How receipts of a link were matched: the usual spelling of their ids, and how many had to wait."""
+        learned = self._learned.get(link) or _Learned()
+        usual = learned.spellings.most_common(1)
+        return {
+            "id_spelling": usual[0][0].value if usual else None,
+            "unmatched_receipts": learned.parked,
+        }
 
     def _write(self, transaction: Transaction, batches: list[_Batch]) -> list[list[Delivery]]:
         """In the journal: write every batch; returns per batch what its parts made due."""

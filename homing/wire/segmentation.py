@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 
 from homing.model.errors import Refusal
 from homing.model.message import Coding, Segment
-from homing.wire.gsm import count_septets
+from homing.wire.gsm import count_septets, is_gsm
 
 _JOINT: Final = "..."
 _OCTETS: Final = 140  # TS 23.040 §9.2.3.24
@@ -52,12 +52,18 @@ _UNICODE: Final = _Measure(Coding.UNICODE, "16-bit units", 70, 67, _count_units)
 
 def segment_text(text: str, *, split: int, reference: int) -> tuple[Segment, ...]:
     """Segments of GSM text; ``reference`` tells this text from others in the header of ``split`` 2."""
-    return _segment(_TEXT, text, split, reference)
+    return _segment(_TEXT, text, _way(split), f" with split={split}", reference)
 
 
 def segment_unicode(text: str, *, split: int, reference: int) -> tuple[Segment, ...]:
     """The same in UTF-16, with 70 units in a message."""
-    return _segment(_UNICODE, text, split, reference)
+    return _segment(_UNICODE, text, _way(split), f" with split={split}", reference)
+
+
+def segment_any(text: str, *, reference: int, parts: int = 10) -> tuple[Segment, ...]:
+    """Segments of a text in the GSM alphabet where it has all of it, else in UTF-16; joined by a header."""
+    measure = _TEXT if is_gsm(text) else _UNICODE
+    return _segment(measure, text, _Split(parts, header=True), "", reference)
 
 
 def segment_data(data: bytes, udh: bytes = b"") -> tuple[Segment, ...]:
@@ -80,10 +86,14 @@ def segment_with_header(text: str, udh: bytes) -> tuple[Segment, ...]:
     return (Segment(coding=Coding.TEXT, text=text, udh=udh),)
 
 
-def _segment(measure: _Measure, text: str, split: int, reference: int) -> tuple[Segment, ...]:
+def _way(split: int) -> _Split:
     way = _SPLITS.get(split)
     if way is None:
         raise Refusal("invalid", f"split is {split}, it must be 0, 1, 2 or 3")
+    return way
+
+
+def _segment(measure: _Measure, text: str, way: _Split, chosen: str, reference: int) -> tuple[Segment, ...]:
     length = measure.length(text)
     if length <= measure.whole:
         return (Segment(coding=measure.coding, text=text),)
@@ -94,7 +104,7 @@ def _segment(measure: _Measure, text: str, split: int, reference: int) -> tuple[
     if not 0 < len(pieces) <= way.parts:  # unbroken pairs can cost a little more room than the sum says
         raise Refusal(
             "too_long",
-            f"the text has {length} {measure.unit}, the limit with split={split} is {limit}"
+            f"the text has {length} {measure.unit}, the limit{chosen} is {limit}"
             f" in {way.parts} message{'s' if way.parts > 1 else ''}",
         )
     return tuple(

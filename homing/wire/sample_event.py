@@ -1,0 +1,25 @@
+"""The sample event that ``endpoint test`` pushes: it says of itself that it is a test, and is kept nowhere."""
+
+from homing.model.account import Endpoint
+from homing.model.delivery import Event
+from homing.model.message import Coding, ReceivedMessage
+from homing.model.report import Report, Status
+
+SAMPLE_TEXT = "Homing test message: nothing has happened"
+SAMPLE_NOTE = "homing-test"
+_PHONE = "447700900000"  # of a range that is nobody's
+_NUMBER = "60999"
+
+
+def sample_event(endpoint: Endpoint, id_: int, now_ms: int) -> Event:
+    """A report where the endpoint wants reports, else a message."""
+    if "report" in endpoint.events:
+        return Report(
+            id=id_, at_ms=now_ms, account=endpoint.account, submission=id_ - 1, sender=_NUMBER,
+            recipient=_PHONE, status=Status.DELIVERED, reason="delivered", err="000", sequence=1,
+            report_bits=7, note=SAMPLE_NOTE,
+        )  # fmt: skip
+    return ReceivedMessage(
+        id=id_, at_ms=now_ms, link="test", sender=_PHONE, recipient=_NUMBER, account=endpoint.account,
+        coding=Coding.TEXT, text=SAMPLE_TEXT,
+    )  # fmt: skip
