@@ -1,5 +1,6 @@
 """Receipts as real networks write them: texts, TLVs, and every accident that has been met on the way."""
 
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
@@ -10,7 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from homing.model.report import NO_OVERRIDES, STATES, WORDS, Receipt, Status
+from homing.wire.message_id import candidates, canonical
 from homing.wire.receipt import is_receipt, read_receipt
+from tests.docs.pages import bare, page, tables
 
 UUID = "123e4567-e89b-12d3-a456-426614174000"
 LONG = "10ea34755d3d4f7a20900cdb3349e549"
@@ -459,3 +462,32 @@ def test_keys_in_any_order_and_case_with_anything_around(
     assert (receipt.word, receipt.err, receipt.done_at_ms) == (word, err, at(2010, 5, 24, 23, 39))
     assert receipt.status is WORDS.get(word, (_U,))[0]
     assert is_receipt(0, None, receipt.raw) or word not in WORDS
+
+
+# --- the reference page ---
+
+_PAGE = tables(page("receipts.md"))
+
+
+def test_the_page_has_every_word_and_every_state() -> None:
+    words: dict[str, Status] = {}
+    states: dict[int, Status] = {}
+    for status, said, numbers in _PAGE["status|words, in any case|`message_state`"]:
+        words |= dict.fromkeys(re.findall("`([^`]+)`", said) or ["UNKNOWN"], Status(status))
+        states |= {int(number): Status(status) for number in re.findall("[0-9]+", numbers)}
+    assert words == {word: status for word, (status, _reason) in WORDS.items()}
+    assert states == {number: status for number, (_words, status, _reason) in STATES.items()}
+
+
+@pytest.mark.parametrize("row", _PAGE["text|id|status|err"], ids=lambda row: row[0][:40])
+def test_the_page_reads_texts_as_we_do(row: list[str]) -> None:
+    text, id_, status, err = map(bare, row)
+    receipt = read(text)
+    assert (receipt.message_ids, receipt.status, receipt.err) == ((id_,), Status(status), err)
+    assert is_receipt(0, None, receipt.raw)
+
+
+@pytest.mark.parametrize("row", _PAGE["in the answer|in the receipt|`spelling`"], ids=lambda row: row[2])
+def test_the_page_spells_ids_as_we_do(row: list[str]) -> None:
+    answered, receipt, spelling = map(bare, row)
+    assert dict(candidates(receipt))[canonical(answered)] == spelling
