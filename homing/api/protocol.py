@@ -3,8 +3,11 @@
 Octets above 7F in a request line should be escaped; programs exist that send a text in its own charset as it
 is. The HTTP parser refuses such a line, so they are escaped before it sees them. A line that holds none is
 passed on as it came.
+
+Credentials stand in request lines here by contract, so there is no access log, however logging is configured.
 """
 
+import asyncio
 import re
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
@@ -16,6 +19,10 @@ class EscapingProtocol(HttpToolsProtocol):
     """uvicorn's connection, with the octets of every request line escaped that need it."""
 
     _is_in_line = True
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        self.access_log = False
+        super().connection_made(transport)
 
     def data_received(self, data: bytes) -> None:
         if self._is_in_line:

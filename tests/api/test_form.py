@@ -1,5 +1,6 @@
 """SMSSend and bulksend as customers use them: over a socket, into a real store."""
 
+import logging
 import socket
 import threading
 from typing import Any
@@ -304,6 +305,27 @@ def test_a_node_that_ends_takes_nothing_and_lets_connections_go(gateway: Running
         refused(response, 503, "about to stop")
         assert response.headers["connection"] == "close"
     assert gateway.submissions() == []
+
+
+def test_nothing_of_a_request_is_logged(
+    gateway: RunningGateway, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    caplog.set_level(logging.DEBUG, "uvicorn.access")
+    secret = "never-to-be-logged"
+    for number in range(12):
+        send(gateway, BASIC | {"pass": f"{secret}-{number}", "note": secret})
+    with gateway.database.writing() as connection:
+        connection.execute(sql("ALTER TABLE submissions RENAME TO elsewhere"))
+    gateway.time_s += 60
+    assert send(gateway, BASIC | {"note": secret}).status_code == 503
+    gateway.talk(f"GET /SMSSend?pass={secret} HTTP/9.x\r\n\r\n".encode())
+    printed = "".join(capfd.readouterr())
+    logged = "".join(record.getMessage() for record in caplog.records if "uvicorn" in record.name)
+    assert "logins_slowed" in printed
+    assert "Invalid HTTP request" in logged
+    for word in (secret, PASSWORD, "smsmsg"):
+        assert word not in printed + logged
 
 
 def test_many_at_once_share_commits_and_lose_nothing(gateway: RunningGateway) -> None:
