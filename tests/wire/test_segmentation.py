@@ -9,7 +9,13 @@ from hypothesis import strategies as st
 from homing.model.errors import Refusal
 from homing.model.message import Coding, Segment
 from homing.wire.gsm import GSM_CHARACTERS, count_septets, parse_user_data_header
-from homing.wire.segmentation import segment_data, segment_text, segment_unicode, segment_with_header
+from homing.wire.segmentation import (
+    segment_any,
+    segment_data,
+    segment_text,
+    segment_unicode,
+    segment_with_header,
+)
 
 Split = Callable[..., tuple[Segment, ...]]
 TEXT_LIMITS = {0: (160, 1), 1: (788, 5), 2: (612, 4), 3: (800, 5)}
@@ -100,6 +106,31 @@ def test_text_beside_the_customers_own_header() -> None:
         with pytest.raises(Refusal) as refused:
             segment_with_header(text, header)
         assert refused.value.kind == "too_long"
+
+
+@pytest.mark.parametrize(
+    ("letter", "coding", "whole", "part"), [("a", Coding.TEXT, 160, 153), ("ж", Coding.UNICODE, 70, 67)]
+)
+def test_any_text_goes_out_as_it_stands_in_up_to_ten_parts(
+    letter: str, coding: Coding, whole: int, part: int
+) -> None:
+    assert segment_any(letter * whole, reference=1) == (Segment(coding=coding, text=letter * whole),)
+    segments = segment_any(letter * part * 10, reference=0x107)
+    assert {segment.coding for segment in segments} == {coding}
+    assert [segment.udh.hex() for segment in segments] == [
+        f"050003070a{number:02x}" for number in range(1, 11)
+    ]
+    for text, parts in ((letter * (part * 10 + 1), 10), (letter * (part * 2 + 1), 2)):
+        with pytest.raises(Refusal) as refused:
+            segment_any(text, reference=1, parts=parts)
+        assert refused.value.kind == "too_long"
+        assert str(part * parts) in refused.value.text
+        assert "split" not in refused.value.text  # nobody chose one
+
+
+def test_one_character_outside_gsm_makes_it_unicode() -> None:
+    assert segment_any("a" * 160, reference=1)[0].coding is Coding.TEXT
+    assert segment_any("a" * 159 + "â", reference=1)[0].coding is Coding.UNICODE
 
 
 @settings(max_examples=150)
