@@ -131,19 +131,47 @@ class FormFace:
         return account
 
     async def _send_one(self, account: Account, parameters: Parameters) -> bytes:
-        wish = self._wish(parameters)
-        submission = compose(self._gateway.ids.next(), account.name, wish)
-        accepted = await self._accept(account, (submission,), b"%d" % submission.id, None)
-        return accepted.answer
+        submission = compose(self._gateway.ids.next(), account.name, self._wish(parameters))
+        return await self._stored(
+            Batch(
+                account=account,
+                metered=account.metered,
+                submissions=(submission,),
+                answer=b"%d" % submission.id,
+            )
+        )
 
     async def _send_many(self, account: Account, parameters: Parameters) -> bytes:
-        recipients = self._recipients(parameters)
         submitid = line(parameters, "submitid")
         if len(submitid) > _LONGEST_SUBMITID:
             raise Refusal("invalid", f"submitid is longer than {_LONGEST_SUBMITID} characters")
-        wish = self._wish(parameters)
+        wrong: Refusal | None = None
         submissions: list[Submission] = []
         lines: list[bytes] = []
+        try:
+            await self._compose_all(account, parameters, submissions, lines)
+        except Refusal as refusal:
+            if not submitid:
+                raise
+            wrong = refusal  # a repetition gets its first answer, even if all else differs (mx §3)
+        once = Idempotency(face="bulksend", key=submitid, fingerprint="", renews=True) if submitid else None
+        return await self._stored(
+            Batch(
+                account=account,
+                metered=account.metered,
+                submissions=tuple(submissions),
+                answer=b"\n".join(lines),
+                idempotency=once,
+                otherwise=wrong,
+            )
+        )
+
+    async def _compose_all(
+        self, account: Account, parameters: Parameters, submissions: list[Submission], lines: list[bytes]
+    ) -> None:
+        """Make the submissions of a broadcast, and the line of the answer for each recipient."""
+        recipients = self._recipients(parameters)
+        wish = self._wish(parameters)
         for count, recipient in enumerate(recipients, 1):
             one = msgspec.structs.replace(wish, recipient=recipient)
             try:
@@ -155,13 +183,6 @@ class FormFace:
                 lines.append(b"%d" % submission.id)
             if count % _BREATH == 0:
                 await asyncio.sleep(0)
-        once = (
-            Idempotency(face="bulksend", key=submitid, fingerprint="", renews=True)  # mx §3
-            if submitid
-            else None
-        )
-        accepted = await self._accept(account, tuple(submissions), b"\n".join(lines), once)
-        return accepted.answer
 
     def _recipients(self, parameters: Parameters) -> list[str]:
         """One per line; the n-th line of the answer is about the n-th line here."""
@@ -191,33 +212,18 @@ class FormFace:
             single_shot=flag(parameters, "billingsingleshot") or flag(parameters, "mxbillingsingleshot"),
         )
 
-    async def _accept(
-        self,
-        account: Account,
-        submissions: tuple[Submission, ...],
-        body: bytes,
-        once: Idempotency | None,
-    ) -> Accepted:
-        """Wait until a batch is durable."""
+    async def _stored(self, batch: Batch) -> bytes:
+        """Wait until a batch is durable; its answer, or that of the request which it repeats."""
         future: asyncio.Future[Accepted | Exception] = asyncio.get_running_loop().create_future()
 
         def done(outcome: Accepted | Exception) -> None:
             if not future.done():  # the request may have been cancelled by a shutdown
                 future.set_result(outcome)
 
-        self._gateway.submit.accept(
-            Batch(
-                account=account,
-                metered=account.metered,
-                submissions=submissions,
-                answer=body,
-                idempotency=once,
-            ),
-            done,
-        )
+        self._gateway.submit.accept(batch, done)
         outcome = await future
         if isinstance(outcome, Accepted):
-            return outcome
+            return outcome.answer
         if isinstance(outcome, Refusal):
             raise outcome
         raise Refusal("unavailable", "the message could not be stored, try again")

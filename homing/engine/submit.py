@@ -65,6 +65,8 @@ class Batch(msgspec.Struct, frozen=True, kw_only=True):
     submissions: tuple[Submission, ...]
     answer: bytes = b""
     idempotency: Idempotency | None = None
+    otherwise: Refusal | None = None
+    """What is wrong with the request; it is refused unless it repeats one that was not."""
 
 
 class Accepted(msgspec.Struct, frozen=True, kw_only=True):
@@ -167,6 +169,9 @@ def record_submissions(
         known = _earlier(transaction, batch)
         if known is not None:
             results.append(known)
+            continue
+        if batch.otherwise is not None:
+            results.append(batch.otherwise)
             continue
         credits = float(sum(len(s.segments) for s in batch.submissions)) if batch.metered else None
         if credits and not transaction.charge(batch.account.name, credits):

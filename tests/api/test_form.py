@@ -403,7 +403,10 @@ def test_the_same_submitid_counts_once_whatever_else_differs(gateway: RunningGat
     first = bulk(gateway, f"{TO}\nBob", submitid="monday")
     assert bulk(gateway, f"{TO}\nBob", submitid="monday") == first
     assert bulk(gateway, "447700900009", submitid="monday", smsmsg="other") == first
+    assert bulk(gateway, "Bob", submitid="monday", smsmsg="", split="9") == first
+    refused(gateway.client.post(BULK, data=without("smsmsg", submitid="friday")), 400, "no content")
     assert len(gateway.submissions()) == 1
+    assert len(gateway.rows(t.idempotency)) == 1
     assert bulk(gateway, TO, submitid="tuesday") != first
     assert bulk(gateway, TO) != bulk(gateway, TO)
     gateway.add_account("other")
