@@ -70,7 +70,7 @@ _STAT_WORDS = frozenset(word.lower().encode() for word in WORDS)
 # no person does, and names one of these keys as well.
 _LOOSE_ID_FORM = re.compile(rb"id[ \t]*:[ \t]*[^\s\0:]")
 _LOOSE_STAT_FORM = re.compile(rb"stat(?:us)?[ \t]*:[ \t\"']*(?:" + b"|".join(sorted(_STAT_WORDS)) + b")")
-_NO_PERSONS_KEY = re.compile(rb"(?:dlvrd|(?:submit|done)[\s_]*date)[ \t]*:")
+_NO_PERSONS_KEY = re.compile(rb"(?:dlvrd|err|(?:submit|done)[\s_]*date)[ \t]*:")
 
 _GSM_AT = re.compile(r"(?<=[0-9A-Za-z])\0(?=[0-9A-Za-z])")  # TS 23.038 §6.2.1; other zeros are padding
 _UNDERSCORE = bytes.maketrans(b"\x11", b"_")  # TS 23.038 §6.2.1; the octet is in no other alphabet
@@ -82,7 +82,7 @@ def is_receipt(esm_class: int, tlvs: Mapping[int, bytes] | None, octets: bytes) 
     It is by the bits of its ``esm_class``, by its TLV, or by a text with both an ``id`` and a
     ``stat`` key in the form of a receipt: each with its value at once, and a status that the table
     knows, or one that ends the text or comes before another key. ``YES to id: 55`` is a message.
-    Beside a date or a count of a receipt the form may be looser.
+    Beside one of a receipt's other keys the form may be looser.
     """
     if esm_class & _RECEIPT_BITS or (tlvs and _RECEIPTED_MESSAGE_ID in tlvs):
         return True
@@ -120,7 +120,7 @@ def read_receipt(
 ) -> Receipt:
     """What a receipt says. A TLV wins over the text where both can be read.
 
-    ``octets`` are the text (``short_message`` or ``message_payload``, without any user data header);
+    ``octets`` are the text (``short_message`` or ``message_payload``, with or without a user data header);
     ``alphabet`` is the link's for ``data_coding`` 0, ``zone`` that of its dates.
     """
     text = _text(octets, data_coding, alphabet)

@@ -100,6 +100,7 @@ TEXTS: list[tuple[str, str, Status, str, str, int | None]] = [
     ("id:1 done date:1005242339 stat:DELIVRD.", "1", _D, "DELIVRD", "", at(2010, 5, 24, 23, 39)),
     ("id:ab12sub:001dlvrd:001done date:1005242339stat:DELIVRDerr:000text:",
      "ab12", _D, "DELIVRD", "000", at(2010, 5, 24, 23, 39)),
+    ("id: 5 stat: DELIVRD err: 000", "5", _D, "DELIVRD", "000", None),
     ("REPLYid:12 dlvrd:001 done date:1005242339 stat:DELIVRD err:1",
      "12", _D, "DELIVRD", "1", at(2010, 5, 24, 23, 39)),
     ("msgid:12 done date:1005242339 mccmnc:23415 status:DELIVRD err:000",
@@ -125,6 +126,16 @@ def test_texts(row: tuple[str, str, Status, str, str, int | None]) -> None:
     assert receipt.recipient == "447700900001"
     assert is_receipt(0x04, None, receipt.raw)
     assert is_receipt(0, None, receipt.raw) == (text not in _ONLY_BY_BITS)
+
+
+@pytest.mark.parametrize(
+    "header", [b"\5\0\3\1\2\1", b"\6\x08\4\1\0\2\1", b"\x0b\5\4\x0b\x84\x23\xf0\0\3\1\2\1"]
+)
+def test_a_user_data_header_does_no_harm(header: bytes) -> None:
+    for octets in (_SPEC.encode(), _SPEC.encode("utf-16-be")):
+        receipt = read(header + octets)
+        assert (receipt.message_ids, receipt.status) == (("0123456789",), _D)
+        assert is_receipt(0x40, None, header + octets)
 
 
 @pytest.mark.parametrize("pad", [b"\0", b"\0\0\0", b" ", b"\r\n", b" \0 "])
