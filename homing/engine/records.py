@@ -1,8 +1,9 @@
 """Records: what the faces for customers ask of the store, and change in it.
 
 Everything is within one account: what belongs to another is not found. Methods block, so faces call them in
-threads. Documents are values that JSON can say; pages come newest first, ``next`` is what to ask the following
-one ``after``. What cannot be done is a ``Refusal``, a store that is gone ``StoreUnavailable``.
+threads. Documents are values that JSON can say; pages come newest first, and ``next`` is what to give as
+``after`` for the following one. What cannot be done is a ``Refusal``, a store that is gone
+``StoreUnavailable``.
 """
 
 from collections.abc import Callable, Sequence
