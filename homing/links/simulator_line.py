@@ -1,0 +1,120 @@
+"""One connection of a client to the simulator: an SMPP session of the SMSC's role on a socket.
+
+Everything that is due after a time of its own hangs on the simulator's clock; a line has one timer.
+"""
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+from homing.wire.smpp_codes import CommandStatus
+from homing.wire.smpp_events import (
+    Event,
+    FramingLost,
+    LinkSilent,
+    MessageAnswered,
+    MessageUnanswered,
+    Unbound,
+)
+from homing.wire.smpp_session import Session
+from homing.wire.smpp_states import BOUND, Role, State
+from homing.wire.smpp_values import Bind, ShortMessage
+
+if TYPE_CHECKING:
+    from homing.links.simulator import Simulator
+
+WINDOW = 100
+"""Messages and receipts under way on one line without an answer."""
+
+
+class Line(asyncio.Protocol):
+    """A client, from its connection to its end."""
+
+    transport: asyncio.Transport
+
+    def __init__(self, simulator: "Simulator") -> None:
+        self._simulator = simulator
+        self._loop = asyncio.get_running_loop()
+        self.session = Session(Role.SMSC, now_ms=self._now_ms(), window=WINDOW)
+        self.system_id = ""
+        self._timer: asyncio.TimerHandle | None = None
+
+    @property
+    def can_receive(self) -> bool:
+        return self.session.state in (State.BOUND_RX, State.BOUND_TRX) and self.session.room > 0
+
+    @property
+    def is_bound(self) -> bool:
+        return self.session.state in BOUND
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self.transport = transport
+        self._simulator.lines.append(self)
+        self._set_timer()
+
+    def data_received(self, data: bytes) -> None:
+        self.session.receive_data(data, self._now_ms())
+        self._take(self.session.next_events())
+
+    def connection_lost(self, _exc: Exception | None) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._simulator.lines.remove(self)
+        for unanswered in self.session.close():
+            self._simulator.unanswered(unanswered.token)
+        self._simulator.pump()
+
+    def deliver(self, message: ShortMessage, token: Any) -> None:
+        """Send a message or receipt; the simulator is told of its answer."""
+        self.session.send_message(message, token, self._now_ms())
+
+    def flush(self) -> None:
+        """Write what the session has to say."""
+        octets = self.session.data_to_send()
+        if octets and not self.transport.is_closing():
+            self.transport.write(octets)
+
+    def drop(self) -> None:
+        """The line breaks."""
+        self.transport.abort()
+
+    def _take(self, events: list[Event]) -> None:
+        ends = False
+        for event in events:
+            match event:
+                case ShortMessage():
+                    self._simulator.submitted(self, event)
+                case MessageAnswered():
+                    self._simulator.answered(event.token, event.status)
+                case MessageUnanswered():
+                    self._simulator.unanswered(event.token)
+                case Bind():
+                    self._take_bind(event)
+                case Unbound() | FramingLost() | LinkSilent():
+                    ends = True
+        self._simulator.pump()
+        self.flush()
+        if ends:
+            self.transport.close()
+        else:
+            self._set_timer()
+
+    def _take_bind(self, bind: Bind) -> None:
+        wanted = self._simulator.password
+        if wanted is not None and bind.password != wanted:
+            self.session.refuse_bind(CommandStatus.ESME_RINVPASWD)
+            return
+        self.system_id = bind.system_id
+        self.session.accept_bind("simulator")
+
+    def _tick(self) -> None:
+        self._take(self.session.tick(self._now_ms()))
+
+    def _set_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        due_ms = self.session.next_timer_ms()
+        self._timer = None if due_ms is None else self._loop.call_at(due_ms / 1000 + 0.001, self._tick)
+
+    def _now_ms(self) -> int:
+        return int(self._loop.time() * 1000)
