@@ -30,8 +30,9 @@ _COMMAND_IDS: Final = {
     "transmitter": codes.BIND_TRANSMITTER,
     "receiver": codes.BIND_RECEIVER,
 }
-_JITTER: Final = 0.25
-"""Waits are shorter by up to this share, so that binds that fell together do not come back together."""
+_SHARE: Final = (0.6, 0.9)
+"""Of a wait, drawn by chance: binds that fell together do not come back together, and what is promised to
+happen within a wait still has time to happen."""
 
 
 class SmppBind:
@@ -92,6 +93,8 @@ class SmppBind:
                 # Whatever it is, a bind that nobody opens again would be worse.
                 log.exception("bind_failed", link=self._options.name)
                 self._fail(type(error).__name__)
+                if self.connection is not None:
+                    self.connection.end(self.last_error)
                 lasted_s, carried = None, 0
             self._change("down")
             if self._stopping:
@@ -176,7 +179,7 @@ class WaitBetween:
             self._next_s = self._min_s
         wait_s = self._next_s
         self._next_s = min(2 * wait_s, self._max_s)
-        return wait_s * (1 - _JITTER * random.random())  # noqa: S311
+        return wait_s * random.uniform(*_SHARE)  # noqa: S311
 
 
 def _said(error: Exception) -> str:

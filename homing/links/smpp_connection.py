@@ -70,6 +70,7 @@ class Connection(asyncio.Protocol):
         self._writing_paused = False
         self._reading_paused = False
         self._patient_until_ms = 0
+        self._leaving = ""
         self.session = Session(
             Role.ESME,
             now_ms=self.now_ms(),
@@ -122,6 +123,8 @@ class Connection(asyncio.Protocol):
             self._transport.resume_reading()
             self._patient_until_ms = self.now_ms() + AFTER_PAUSE_MS
             self._set_timer()
+        if self._leaving and not self.unanswered:
+            self.end(self._leaving)
 
     def unbind(self) -> None:
         """Ask to part; the connection is over when the SMSC has answered."""
@@ -223,6 +226,10 @@ class Connection(asyncio.Protocol):
                 self.end(f"bind refused: {status_name(event.status)}")
             case FramingLost():
                 self.end(f"framing lost: {event.text}")
+            case Unbound(by_peer=True) if self.unanswered:
+                # What the store is about to have must not come again.
+                self._leaving = "unbound by the SMSC"
+                self._loop.call_later(CLOSE_S, self.end, self._leaving)
             case Unbound():
                 self.end("unbound by the SMSC" if event.by_peer else "unbound")
             case LinkSilent():

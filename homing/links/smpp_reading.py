@@ -102,16 +102,19 @@ class Reader:
 
     def _decode(self, pdu: ShortMessage, udh: bytes, octets: bytes) -> tuple[Coding, str, bytes]:
         try:
-            return decode_user_data(
+            coding, text, data = decode_user_data(
                 data_coding=pdu.data_coding, octets=octets, udh=udh, alphabet=self._alphabet
             )
         except Exception:
             # It would come back for ever and hold up all that came with it.
             log.exception("text_not_readable", link=self._link, data_coding=pdu.data_coding)
             return Coding.DATA, "", octets
+        if "\0" in text:  # padding, as some end a text; and no character that a store takes
+            text = text.rstrip("\0").replace("\0", "\ufffd")
+        return coding, text, data
 
     def _receipt(self, pdu: ShortMessage, octets: bytes) -> Receipt:
-        octets = split_user_data(octets, pdu.has_udh)[1]
+        # A header is left in: some SMSCs set its bit without one, and before the keys it does no harm.
         try:
             return read_receipt(
                 octets=octets,

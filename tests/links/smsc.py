@@ -15,7 +15,7 @@ from homing.links.smpp import SmppLink
 from homing.links.smpp_options import SmppOptions
 from homing.model.message import Coding, Segment, Submission
 from homing.wire.smpp_codes import DATA_SM, DELIVER_SM, CommandStatus
-from homing.wire.smpp_events import Event, FramingLost, LinkSilent, MessageAnswered, Unbound
+from homing.wire.smpp_events import Event, FramingLost, MessageAnswered, Unbound
 from homing.wire.smpp_session import Session
 from homing.wire.smpp_states import Role
 from homing.wire.smpp_values import Bind, ShortMessage
@@ -60,8 +60,9 @@ class Line(asyncio.Protocol):
                 case _:
                     self.events.append(event)
         self.flush()
-        if any(isinstance(event, Unbound | FramingLost | LinkSilent) for event in self.events):
-            self.transport.close()
+        for event in self.events:
+            if isinstance(event, FramingLost) or (isinstance(event, Unbound) and event.by_peer):
+                self.transport.close()
 
     def connection_lost(self, error: Exception | None) -> None:
         self.is_gone = True

@@ -37,8 +37,8 @@ def test_a_refused_bind_is_named_and_tried_again_ever_slower() -> None:
                 assert (link.is_bound, link.room(), engine.told) == (False, 0, [])
         waits = [entry["again_in_s"] for entry in logs if entry["event"] == "link_down"]
         assert waits == sorted(waits)
-        assert 0.03 <= waits[0] <= 0.05
-        assert 0.15 <= waits[2] <= 0.2
+        assert 0.03 <= waits[0] <= 0.045
+        assert 0.12 <= waits[2] <= 0.18
         assert "wrong" not in repr(logs)
 
     run(main())
@@ -77,7 +77,7 @@ def test_a_line_that_ends_gives_back_what_was_under_way_and_is_opened_again(way:
             smsc.on_submit = accept
             await until(lambda: link.is_bound)
             if not silent:
-                assert asyncio.get_running_loop().time() - begin_s < 0.25  # reconnect_min_s is 0.1
+                assert asyncio.get_running_loop().time() - begin_s < 1.0
             if way != "silent":
                 assert [o.submission.id for o in engine.losses] == [1, 2, 3, 5, 6, 7]
                 assert [o.submission.id for o, *_ in engine.answers] == [4]
@@ -112,6 +112,25 @@ def test_answers_in_the_same_read_as_the_end_count() -> None:
             assert [o.submission.id for o in engine.losses] == [1]
             assert len(engine.arrivals) == 1
             await until(lambda: line.answers)  # what was stored was answered before the line was closed
+
+    run(main())
+
+
+def test_an_smsc_that_unbinds_still_gets_its_answers() -> None:
+    async def main() -> None:
+        async with far_side() as (smsc, link, engine):
+            engine.held = []
+            line = smsc.lines[0]
+            line.session.send_message(mo(), None, 0)
+            line.session.unbind(0)
+            line.flush()
+            await until(lambda: engine.held)
+            assert (line.is_gone, link.room()) == (False, 0)
+            engine.held[0](None)
+            await until(lambda: line.is_gone)
+            assert [answer.status for answer in line.answers] == [0]
+            await until(lambda: link.is_bound and len(smsc.lines) == 2)
+            assert engine.told == ["ready", "unbound", "ready"]
 
     run(main())
 
@@ -175,6 +194,15 @@ def test_an_smsc_that_comes_up_later_is_found() -> None:
             await smsc.listen()
             await until(lambda: link.is_bound)
             assert engine.told == ["ready", "unbound", "ready"]
+
+    run(main())
+
+
+def test_every_address_of_the_host_is_tried() -> None:
+    async def main() -> None:
+        async with far_side(host="localhost") as (_, link, engine):  # [::1] refuses, where it is first
+            link.submit([outgoing()])
+            await until(lambda: engine.answers)
 
     run(main())
 

@@ -64,6 +64,8 @@ PAYLOAD = int(Tag.MESSAGE_PAYLOAD)
         (data_sm(tlvs={PAYLOAD: b"\x04\x36"}, data_coding=8), "gsm", Coding.UNICODE, "ж", b"\x04\x36"),
         (data_sm(), "gsm", Coding.TEXT, "", b""),
         (mo(b""), "gsm", Coding.TEXT, "", b""),
+        (mo(b"a\0b\0\0"), "latin1", Coding.TEXT, "a\ufffdb", b""),
+        (mo(b"\0a\0\0", data_coding=8), "gsm", Coding.UNICODE, "a", b"\0a\0\0"),
     ],
 )
 def test_text_is_decoded_as_the_link_means_it(
@@ -175,6 +177,7 @@ def test_a_batch_keeps_its_order_and_its_kinds_apart() -> None:
 def test_whatever_comes_is_a_message_or_a_receipt(pdu: ShortMessage, alphabet: str) -> None:
     found = Reader(msgspec.structs.replace(QUICK, default_alphabet=alphabet)).sort([pdu])
     assert len(found.arrivals) + len(found.receipts) == 1
+    assert not any("\0" in arrival.text for arrival in found.arrivals)
 
 
 def test_even_a_fault_of_our_own_ends_as_data(monkeypatch: pytest.MonkeyPatch) -> None:
