@@ -113,7 +113,7 @@ class Listener:
                 limit_concurrency=max_connections,
                 timeout_keep_alive=idle_timeout_s,
                 timeout_graceful_shutdown=max(1, round(drain_s)),
-                ssl_context_factory=None if self.context is None else lambda _config, _default: self.context,
+                ssl_context_factory=_giving(self.context),
             )
         )
         self._task: asyncio.Task[None] | None = None
@@ -146,6 +146,11 @@ class Listener:
         self._server.should_exit = True
         if self._task is not None:
             await asyncio.gather(self._task, return_exceptions=True)
+
+
+def _giving(context: ssl.SSLContext | None) -> Callable[..., ssl.SSLContext] | None:
+    """What uvicorn asks for a context, when there is TLS at all."""
+    return None if context is None else lambda _config, _default: context
 
 
 def server_context(certificate: Path, key: Path) -> ssl.SSLContext:

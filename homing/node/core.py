@@ -1,0 +1,100 @@
+"""The engine of a node, put together: journal, correlation, intake, outbox, dispatch, submission.
+
+Everything here runs on the loop, and in the journal's thread; nothing here knows of a socket but the pusher.
+"""
+
+import asyncio
+
+from homing.config import Settings
+from homing.engine.correlate import Correlator
+from homing.engine.directory import Directory
+from homing.engine.dispatch import Dispatch
+from homing.engine.fanout import Claim, FanOut
+from homing.engine.intake import Intake
+from homing.engine.outbox import Outbox
+from homing.engine.reassembly import Reassembly
+from homing.engine.submit import Submit
+from homing.model.clock import Ids, now_ms
+from homing.node.chores import Sweeps
+from homing.push.http import HttpPush, client_context
+from homing.store.customers import load_directory
+from homing.store.database import Database
+from homing.store.journal import Journal
+
+SUBMISSIONS_IN_MEMORY = 20_000
+"""Submissions held for sending; the others wait in the store."""
+
+
+class Core:
+    """The pieces of the engine by name. ``directory`` is replaced whole when customers change."""
+
+    def __init__(self, settings: Settings, database: Database, loop: asyncio.AbstractEventLoop) -> None:
+        push = settings.push
+        self.ids = Ids(settings.node.id)
+        self.directory: Directory = load_directory(database)
+        self.journal = Journal(database, loop)
+        self.claim = Claim(node=settings.node.id, life=now_ms(), lease_ms=round(push.lease_s * 1000))
+        self.pusher = HttpPush(
+            loop,
+            ssl_context=client_context(None if push.ca_file is None else str(push.ca_file)),
+            source_address=push.source_address or None,
+            allow_private_networks=push.allow_private_networks,
+            expect_s=push.expect_s,
+            give_up_s=push.give_up_s,
+        )
+        self.dispatch = Dispatch(
+            journal=self.journal,
+            directory=self._directory,
+            claim=self.claim,
+            pusher=self.pusher,
+            retry_s={"mx": push.mx_retry_s, "json": push.json_retry_s},
+            give_up_ms=round(push.give_up_s * 1000),
+            max_in_memory=push.max_in_memory,
+            max_per_endpoint=push.max_in_memory_per_endpoint,
+            call_soon=loop.call_soon,
+            call_later=loop.call_later,
+        )
+        self._connect_sides(settings, loop)
+
+    def _connect_sides(self, settings: Settings, loop: asyncio.AbstractEventLoop) -> None:
+        intake = settings.intake
+        fan_out = FanOut(self.claim, self.dispatch)
+        self.reassembly = Reassembly(
+            ids=self.ids,
+            directory=self._directory,
+            fan_out=fan_out,
+            reassembly_ms=round(intake.reassembly_s * 1000),
+        )
+        self.correlator = Correlator(ids=self.ids, directory=self._directory, fan_out=fan_out)
+        self.intake = Intake(
+            journal=self.journal,
+            ids=self.ids,
+            directory=self._directory,
+            fan_out=fan_out,
+            reassembly=self.reassembly,
+            correlator=self.correlator,
+            offer=self.dispatch.offer,
+        )
+        self.outbox = Outbox(
+            journal=self.journal,
+            correlator=self.correlator,
+            claim=self.claim,
+            offer=self.dispatch.offer,
+            call_later=loop.call_later,
+            max_in_memory=SUBMISSIONS_IN_MEMORY,
+        )
+        self.submit = Submit(
+            journal=self.journal,
+            claim=self.claim,
+            has_room=self.outbox.has_room,
+            offer=self.outbox.take,
+        )
+        self.sweeps = Sweeps(
+            self.correlator,
+            self.reassembly,
+            {link.name: round(link.no_receipt_after_h * 3_600_000) for link in settings.link},
+            round(intake.parked_receipt_h * 3_600_000),
+        )
+
+    def _directory(self) -> Directory:
+        return self.directory

@@ -1,0 +1,59 @@
+"""``homing serve``: opens the store, runs a node on uvloop, obeys signals.
+
+SIGTERM and SIGINT drain, a second one ends at once; SIGHUP reads certificates again.
+"""
+
+import asyncio
+import gc
+import signal
+
+import structlog
+import uvloop
+
+from homing.config import Settings
+from homing.model.errors import StoreUnavailable
+from homing.node.node import Node
+from homing.observe import configure_logging
+from homing.store.create import StoreOutdated, open_store
+from homing.store.database import Database
+
+log = structlog.get_logger(__name__)
+
+
+def serve(settings: Settings, *, migrate: bool = False) -> int:
+    """Run a node until it is told to end; returns the exit status of the process."""
+    configure_logging(settings.log.level, settings.log.format)
+    try:
+        database = open_store(settings.node.store_url, migrate=migrate or settings.node.migrate)
+    except (StoreOutdated, StoreUnavailable) as error:
+        log.error("store_not_opened", error=str(error))
+        return 1
+    # What lives from here on mostly lives until the end, and messages are not tracked: fewer, later rounds.
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(_run(settings, database))
+
+
+async def _run(settings: Settings, database: Database) -> int:
+    loop = asyncio.get_running_loop()
+    told_to_end = asyncio.Event()
+    node = Node(settings, database)
+
+    def end() -> None:
+        if told_to_end.is_set():
+            log.warning("node_ended_at_once")
+            raise SystemExit(1)
+        told_to_end.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, end)
+    loop.add_signal_handler(signal.SIGHUP, node.reload)
+    try:
+        await node.start()
+    except OSError as error:
+        log.error("node_not_started", error=str(error))
+        return 1
+    await told_to_end.wait()
+    await node.stop()
+    return 0
