@@ -225,3 +225,11 @@ def test_the_next_token_comes_when_it_is_said() -> None:
     assert 5500 <= due_ms <= 5501
     assert not window.can_send(due_ms - 2)
     assert window.can_send(due_ms)
+
+
+def test_tokens_can_be_counted_and_taken_together() -> None:
+    bucket = Bucket(100)
+    assert bucket.tokens(1_000) == 10  # a tenth of a second's worth
+    bucket.take(12)
+    assert (bucket.tokens(1_000), bucket.tokens(1_025), bucket.next_token_ms(1_025)) == (0, 0, 1_031)
+    assert bucket.tokens(1_050) == 3
