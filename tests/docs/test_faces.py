@@ -1,13 +1,19 @@
 """Every route and every metric has its paragraph."""
 
-from homing.api.routes import ROUTES
+from homing.api import rest, routes
 from homing.node.metrics import ALARM_METRIC, LINK_METRICS, METRICS
 from tests.docs.pages import bare, page, tables
 
 
 def test_every_route_is_documented() -> None:
-    text = page("http-smssend.md") + page("metrics.md")
-    assert [route.path for route in ROUTES if f"`{route.path}`" not in text.replace("GET ", "")] == []
+    text = page("http-smssend.md") + page("metrics.md").replace("`GET /", "`/")
+    assert [route.path for route in routes.ROUTES if f"`{route.path}`" not in text] == []
+
+
+def test_every_rest_route_is_documented() -> None:
+    text = page("rest.md")
+    shown = [f"{route.method} {route.path}" for route in rest.ROUTES]
+    assert [route for route in shown if f"`{route}`" not in text] == []
 
 
 def test_every_metric_is_documented_under_the_name_that_is_shown() -> None:
