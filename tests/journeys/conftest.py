@@ -1,4 +1,4 @@
-"""Whole nodes for the journeys: a network of this process, a customer of this process, the node its own process."""
+"""Whole nodes for the journeys: network and customer live in this process, the node in its own."""
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager

@@ -19,6 +19,7 @@ from homing.store.create import open_store
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nOK"
 PASSWORD = "journey"
+PROGRAM = str(Path(sys.executable).parent / "homing")
 READY_S = 30.0
 
 
@@ -128,7 +129,7 @@ class NodeProcess:
         """Returns when /readyz says so."""
         with self.log.open("ab") as log:
             self.process = await asyncio.create_subprocess_exec(
-                str(Path(sys.executable).parent / "homing"), "serve", "--config", str(self.config),
+                PROGRAM, "serve", "--config", str(self.config),
                 stdin=asyncio.subprocess.DEVNULL, stdout=log, stderr=log, cwd=self.directory,
                 env={**os.environ, "PYTHONFAULTHANDLER": "1"},
             )  # fmt: skip
