@@ -9,6 +9,7 @@ import pytest
 
 from homing.store.create import open_store
 from homing.store.database import Database
+from homing.store.records import StoreRecords
 from tests.api.running import RunningGateway
 
 
@@ -29,9 +30,9 @@ def database(empty_store: Path, tmp_path: Path) -> Iterator[Database]:
 
 
 @pytest.fixture
-def records(database: Database) -> Any:
-    """What the gateway reads stored things through; the form face needs none."""
-    return None
+def records(database: Database) -> StoreRecords:
+    """What the gateway reads stored things through."""
+    return StoreRecords(database, rest=lambda: None)
 
 
 @pytest.fixture
