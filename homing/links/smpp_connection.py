@@ -196,13 +196,13 @@ class Connection(asyncio.Protocol):
         if others and any(type(event) is Bound for event in others):
             self._become_bound()
         self.carried += len(received) + len(answers)
+        if answers:  # first: a receipt that came with them then finds its segment recorded
+            self._owner.answered(self, answers)
         if received:
             self.unanswered += len(received)
             if self.unanswered > UNANSWERED_CAP and not self._reading_paused:
                 self._pause_reading()
             self._owner.received(self, received)
-        if answers:
-            self._owner.answered(self, answers)
         for event in others:
             self._hear(event)
 
