@@ -54,3 +54,13 @@ def test_what_is_lost_is_seen(tmp_path: Path) -> None:
     )
     assert links(text) == ["gone.md", "#a-page-here"]
     assert anchors(text) == {"a-page-here"}
+
+
+_MODULE = re.compile(r"`((?:[a-z_]+/)+(?:[a-z_0-9]+\.py)?)`")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_modules_that_are_named_exist(page: Path) -> None:
+    named = _MODULE.findall(page.read_text("utf-8"))
+    roots = (ROOT, ROOT / "homing", page.parent)
+    assert [name for name in named if not any((root / name).exists() for root in roots)] == []
