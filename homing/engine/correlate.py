@@ -89,7 +89,7 @@ class _Written:
 
     def __init__(self) -> None:
         self.receipts: list[Row] = []
-        self.segments: list[Row] = []
+        self.segments: dict[tuple[int, int], Row] = {}
         self.changed: dict[int, Row] = {}
         self.reports: list[Row] = []
         self.ledger: list[Row] = []
@@ -99,7 +99,7 @@ class _Written:
 
     def flush(self, transaction: Transaction) -> None:
         transaction.insert_receipts(self.receipts)
-        transaction.change_segments(self.segments)
+        transaction.change_segments(list(self.segments.values()))
         transaction.change_submissions(list(self.changed.values()))
         transaction.insert_reports(self.reports)
         transaction.insert_ledger(self.ledger)
@@ -240,9 +240,10 @@ class Correlator:
             self.repeated += 1
             return Matched(spelling=spelling)
         case.segments[number] = (receipt.status, receipt.reason)
-        written.segments.append(
-            (receipt.status.value, receipt.reason, item.at_ms, case.row.submission, number)
-        )
+        submission = case.row.submission
+        written.segments[submission, number] = (
+            receipt.status.value, receipt.reason, item.at_ms, submission, number,
+        )  # fmt: skip
         folded = case.fold()
         if folded in (Status.SENT, Status.ACCEPTED) or not may_follow(folded, case.status):
             return Matched(spelling=spelling)

@@ -36,6 +36,8 @@ from homing.model.delivery import (
 log = structlog.get_logger(__name__)
 
 STORE_RETRY_S = 1.0
+FLUSH_S = 0.005
+"""Outcomes wait this long for company: nobody is kept waiting by them, and a commit costs more than a row."""
 POLL_MS = 1_000
 """How often the store is asked who has something due: work of commands, other nodes, and lapsed leases."""
 READ_MIN, READ_MAX = 64, 500
@@ -228,7 +230,7 @@ class Dispatch:
         outcomes.held += 1
         if not self._flush_due:
             self._flush_due = True
-            self._call_soon(self._flush)
+            self._call_later(FLUSH_S, self._flush)
         self._pump(destination, now)
 
     def _failed(self, destination: Destination, delivery: Delivery, answer: Answer, now: int) -> None:
@@ -279,7 +281,7 @@ class Dispatch:
         )
         if not self._flush_due:
             self._flush_due = True
-            self._call_soon(self._flush)
+            self._call_later(FLUSH_S, self._flush)
 
     # --- the store: recording and refilling ---
 

@@ -58,10 +58,10 @@ def submission_of(row: Any) -> Submission:
         segments=_segments_decoder.decode(row.content),
         report_bits=row.report_bits,
         validity_s=row.validity_s,
-        flash=row.flash,
+        flash=bool(row.flash),
         note=row.note,
         subaccount=row.subaccount,
-        single_shot=row.single_shot,
+        single_shot=bool(row.single_shot),
         not_before_ms=row.not_before_ms,
     )
 

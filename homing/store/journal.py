@@ -15,7 +15,8 @@ import structlog
 
 from homing.model.errors import StoreUnavailable
 from homing.store.database import Database, is_store_trouble
-from homing.store.sql import Statements, Transaction
+from homing.store.sql import Transaction
+from homing.store.statements import Statements
 
 log = structlog.get_logger(__name__)
 

@@ -21,7 +21,8 @@ from homing.store import tables as t
 from homing.store.database import Database
 from homing.store.documents import message_document, report_document, submission_document
 from homing.store.reading import deliveries_page, parse_delivery_id
-from homing.store.sql import Statements, Transaction
+from homing.store.sql import Transaction
+from homing.store.statements import Statements
 from homing.store.trace import deliveries_of, trace
 from homing.store.upkeep import rest_a_moment
 

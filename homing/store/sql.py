@@ -1,34 +1,27 @@
 """Every question the engine asks while it writes, once, by name.
 
 A row that the engine hands over is a tuple in the order of its table's columns (``tables.py``); these
-hot statements are compiled once and run as one ``executemany`` on the driver. Questions that run once
-a batch or less are ordinary SQLAlchemy. ``Transaction`` is the adapter of ``engine.ports.Transaction``.
+hot statements, and the questions of every batch, run on the driver (``statements.py``). Questions that run
+now and then are ordinary SQLAlchemy. ``Transaction`` is the adapter of ``engine.ports.Transaction``.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import islice
 from typing import Any, Self
 
 import msgspec
 from sqlalchemy import (
-    ClauseElement,
     Connection,
     RootTransaction,
-    Table,
-    bindparam,
     delete,
-    insert,
     literal_column,
     select,
     update,
 )
-from sqlalchemy.dialects import postgresql, sqlite
 
 from homing.model.account import Endpoint
 from homing.store import tables as t
-from homing.store.database import Database, store_errors
-
-Rows = Sequence[tuple[Any, ...]]
+from homing.store.database import store_errors
+from homing.store.statements import Rows, RowStatement, Statements
 
 # SQLite uses a partial index only for a condition it can read, not for a bound value.
 _PENDING: Any = literal_column("0")
@@ -37,79 +30,6 @@ _AWAITING_RECEIPT: tuple[Any, ...] = (literal_column("'SENT'"), literal_column("
 
 DIRECTORY_VERSION = "directory_version"
 """The fact that grows with every change of a customer."""
-
-IN_LIMIT = 500
-"""Values in one IN list; more are asked in several statements."""
-
-
-class Statements:
-    """The hot statements, compiled for one dialect: SQL text and the order of its parameters."""
-
-    def __init__(self, database: Database) -> None:
-        self.is_sqlite = database.is_sqlite
-        dialect = database.dialect
-
-        def compiled(statement: ClauseElement, columns: Sequence[str]) -> str:
-            made = statement.compile(dialect=dialect, column_keys=list(columns))
-            order = made.positiontup  # type: ignore[attr-defined]
-            if list(order) != list(columns):
-                raise AssertionError(f"{statement}: parameters come as {order}, rows as {columns}")
-            return str(made)
-
-        def inserting(table: Table) -> str:
-            return compiled(insert(table), [column.name for column in table.columns])
-
-        is_new = {t.attempts.name}
-        """Tables in which a repeated row changes nothing: two nodes may record one attempt."""
-
-        def inserting_new(table: Table) -> str:
-            new = sqlite.insert(table) if self.is_sqlite else postgresql.insert(table)
-            return compiled(new.on_conflict_do_nothing(), [column.name for column in table.columns])
-
-        self.insert = {
-            table.name: (inserting_new if table.name in is_new else inserting)(table)
-            for table in t.metadata.tables.values()
-        }
-        d = t.deliveries
-        is_claimed = (
-            (d.c.event == bindparam("of_event"))
-            & (d.c.endpoint == bindparam("of_endpoint"))
-            & (d.c.state == _PENDING)
-            & (d.c.attempt == bindparam("of_attempt"))
-        )
-        guard = ["of_event", "of_endpoint", "of_attempt"]
-        finished = ["state", "status", "error", "answer", "took_ms", "finished_at_ms"]
-        self.finish_delivery = compiled(_setting(d, finished).where(is_claimed), finished + guard)
-        retried = ["attempt", "next_attempt_at_ms", "claim_node", "claim_life"]
-        self.retry_delivery = compiled(_setting(d, retried).where(is_claimed), retried + guard)
-        released = ["next_attempt_at_ms", "claim_node", "claim_life"]
-        self.move_claim = compiled(_setting(d, released).where(is_claimed), released + guard)
-        s = t.submissions
-        sent = ["status", "link", "sent_at_ms"]
-        self.mark_sent = compiled(
-            _setting(s, sent).where((s.c.id == bindparam("of_id")) & (s.c.status == _ACCEPTED)),
-            [*sent, "of_id"],
-        )
-        changed = ["status", "reason", "report_count"]
-        self.change_submission = compiled(
-            _setting(s, changed).where(s.c.id == bindparam("of_id")), [*changed, "of_id"]
-        )
-        claimed = ["claim_node", "claim_life", "claim_until_ms"]
-        self.claim_submission = compiled(
-            _setting(s, claimed).where(s.c.id == bindparam("of_id")), [*claimed, "of_id"]
-        )
-        g = t.segments
-        told = ["status", "reason", "at_ms"]
-        self.change_segment = compiled(
-            _setting(g, told).where(
-                (g.c.submission == bindparam("of_submission")) & (g.c.number == bindparam("of_number"))
-            ),
-            [*told, "of_submission", "of_number"],
-        )
-
-
-def _setting(table: Table, columns: Sequence[str]) -> Any:
-    return update(table).values({name: bindparam(name) for name in columns})
 
 
 class Transaction:
@@ -140,20 +60,15 @@ class Transaction:
         """For questions that live in the store's other modules: upkeep, states of links."""
         return self._connection
 
-    def _run(self, sql: str, rows: Rows) -> None:
-        if rows:
-            self._cursor.executemany(sql, rows)
+    def _run(self, statement: RowStatement, rows: Rows) -> None:
+        statement.run(self._cursor, rows)
 
     def _ask(self, statement: Any, parameters: Mapping[str, Any] | None = None) -> Sequence[Any]:
         return self._connection.execute(statement, parameters or {}).all()
 
-    def _ask_in(self, statement: Any, values: Iterable[Any]) -> list[Any]:
-        """Ask a statement with an expanding parameter ``these`` for many values."""
-        rows: list[Any] = []
-        rest = iter(values)
-        while these := list(islice(rest, IN_LIMIT)):
-            rows.extend(self._connection.execute(statement, {"these": these}))
-        return rows
+    def _ask_in(self, name: str, values: Iterable[Any], *first: Any) -> list[Any]:
+        """Ask one of ``QUESTIONS`` for many values."""
+        return self._statements.questions[name].ask(self._cursor, first, values)
 
     # --- events: what the network said, and what is due because of it ---
 
@@ -209,11 +124,11 @@ class Transaction:
         self._run(self._statements.claim_submission, rows)
 
     def submissions_by_id(self, ids: Iterable[int]) -> list[Any]:
-        return self._ask_in(_SUBMISSIONS_BY_ID, ids)
+        return self._ask_in("submissions_by_id", ids)
 
     def segments_of(self, submissions: Iterable[int]) -> list[Any]:
         """(submission, number, status, reason) of all answered segments of these submissions."""
-        return self._ask_in(_SEGMENTS_OF, submissions)
+        return self._ask_in("segments_of", submissions)
 
     def overdue_submissions(self, link: str, before_id: int, limit: int) -> Sequence[Any]:
         """Submissions of a link, made before an id, that still await a receipt."""
@@ -230,8 +145,7 @@ class Transaction:
 
     def segments_by_link_id(self, scope: str, keys: Iterable[str]) -> list[Any]:
         """Segments of one SMSC account whose canonical id is among the keys, with their submission."""
-        statement = _SEGMENTS_BY_LINK_ID.params(scope=scope)
-        return self._ask_in(statement, keys)
+        return self._ask_in("segments_by_link_id", keys, scope)
 
     def insert_receipts(self, rows: Rows) -> None:
         self._run(self._statements.insert["receipts"], rows)
@@ -240,7 +154,7 @@ class Transaction:
         self._run(self._statements.insert["parked_receipts"], rows)
 
     def parked_receipts(self, scope: str, keys: Iterable[str]) -> list[Any]:
-        return self._ask_in(_PARKED_BY_LINK_ID.params(scope=scope), keys)
+        return self._ask_in("parked_by_link_id", keys, scope)
 
     def all_parked_receipts(self, after_id: int, limit: int) -> Sequence[Any]:
         p = t.parked_receipts.c
@@ -257,7 +171,7 @@ class Transaction:
     # --- long messages ---
 
     def part_groups(self, keys: Iterable[str]) -> list[Any]:
-        return self._ask_in(_GROUPS_BY_KEY, keys)
+        return self._ask_in("groups_by_key", keys)
 
     def insert_part_groups(self, rows: Rows) -> None:
         self._run(self._statements.insert["part_groups"], rows)
@@ -355,11 +269,11 @@ class Transaction:
         return [row[0] for row in self._ask(select(e.id).where(e.removed_at_ms.is_(None), is_due))]
 
     def messages_by_id(self, ids: Iterable[int]) -> list[Any]:
-        return self._ask_in(_MESSAGES_BY_ID, ids)
+        return self._ask_in("messages_by_id", ids)
 
     def reports_by_id(self, ids: Iterable[int]) -> list[Any]:
         """Reports with what a push says of their submission."""
-        return self._ask_in(_REPORTS_BY_ID, ids)
+        return self._ask_in("reports_by_id", ids)
 
     def pause_endpoint(self, endpoint: int, reason: str) -> None:
         """Mark an endpoint paused by us, and tell every node that the directory has changed."""
@@ -404,31 +318,3 @@ class Transaction:
         self._run(
             self._statements.insert["idempotency"], [(account, face, key, fingerprint, answer, until_ms)]
         )
-
-
-def _these(column: Any) -> Any:
-    return column.in_(bindparam("these", expanding=True))
-
-
-_s, _g, _r = t.submissions.c, t.segments.c, t.reports.c
-_SUBMISSIONS_BY_ID = select(t.submissions).where(_these(_s.id))
-_SEGMENTS_OF = select(_g.submission, _g.number, _g.status, _g.reason).where(_these(_g.submission))
-_SEGMENTS_BY_LINK_ID = (
-    select(
-        _g.submission, _g.number, _g.id_key, _g.status.label("segment_status"),
-        _s.account, _s.sender, _s.recipient, _s.segment_count, _s.report_bits, _s.note, _s.subaccount,
-        _s.status, _s.reason, _s.report_count,
-    )
-    .join(t.submissions, _s.id == _g.submission)
-    .where(_g.scope == bindparam("scope"), _these(_g.id_key))
-)  # fmt: skip
-_PARKED_BY_LINK_ID = select(t.parked_receipts).where(
-    t.parked_receipts.c.scope == bindparam("scope"), _these(t.parked_receipts.c.id_key)
-)
-_GROUPS_BY_KEY = select(t.part_groups).where(_these(t.part_groups.c.key))
-_MESSAGES_BY_ID = select(t.messages).where(_these(t.messages.c.id))
-_REPORTS_BY_ID = (
-    select(t.reports, _s.sender, _s.recipient, _s.report_bits, _s.note, _s.segment_count)
-    .join(t.submissions, _s.id == _r.submission)
-    .where(_these(_r.id))
-)
