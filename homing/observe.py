@@ -1,7 +1,8 @@
 """Logs: one place that says how they look. Fields are named once, values never hold a credential.
 
 Events are words with underscores, their fields key and value. They go to stderr, for people or as one JSON
-object a line; what libraries log through ``logging`` comes out in the same form.
+object a line; what libraries log through ``logging`` comes out in the same form. A traceback shows no local
+variables: they hold passwords and keys.
 """
 
 import logging

@@ -108,7 +108,7 @@ def _plain(error: SQLAlchemyError) -> str:
 
 
 def _engine(url: str, begin: str, **options: Any) -> Engine:
-    engine = create_engine(url, **options)
+    engine = create_engine(url, hide_parameters=True, **options)  # an error's text may reach a log
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", lambda c: c.exec_driver_sql(f"BEGIN {begin}"))
