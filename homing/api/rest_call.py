@@ -6,7 +6,7 @@ message sent wrongly. What blocks runs in threads, few at a time, so that nobody
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final, TypeVar
 from urllib.parse import parse_qsl
 
@@ -25,6 +25,7 @@ READERS: Final = 4
 """Calls that use the store at once; the pool of readers has as many connections."""
 _LONGEST_ENDPOINT_ID: Final = 9
 _MOST_PARAMETERS: Final = 50
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 T = TypeVar("T")
 
@@ -135,7 +136,7 @@ def _read(reading: Callable[[], T]) -> T:
 
 def milliseconds(at: datetime) -> int:
     """A time of a request, which always names its zone, as it is kept."""
-    return int(at.timestamp() * 1000)
+    return (at - _EPOCH) // timedelta(milliseconds=1)
 
 
 def shown(document: Any, kind: type[T]) -> T:

@@ -28,6 +28,7 @@ from homing.api.rest_values import (
     Taken,
 )
 from homing.engine.submit import Accepted, Batch, Idempotency, Wish, compose
+from homing.model.clock import now_ms
 from homing.model.errors import Refusal
 from homing.model.message import Segment, Submission
 from homing.wire.segmentation import segment_any, segment_data
@@ -35,6 +36,7 @@ from homing.wire.segmentation import segment_any, segment_data
 _BREATH: Final = 500
 """Recipients that are composed before others get the loop."""
 _LONGEST_KEY: Final = 255
+_LONGEST_DELAY_MS: Final = 366 * 86_400_000
 
 
 async def send_message(call: Call) -> Reply:
@@ -86,6 +88,9 @@ def _wish(asked: NewMessage) -> Wish:
     for name, text in (("note", asked.note), ("subaccount", asked.subaccount)):
         if text is not None and not text.isprintable():
             raise Refusal("invalid", f"{name} holds a character that cannot be shown")
+    not_before_ms = max(0, milliseconds(asked.not_before)) if asked.not_before else 0
+    if not_before_ms > now_ms() + _LONGEST_DELAY_MS:
+        raise Refusal("invalid", "not_before is more than a year ahead")
     return Wish(
         recipient="",
         segments=_segments(asked),
@@ -95,7 +100,7 @@ def _wish(asked: NewMessage) -> Wish:
         flash=asked.flash,
         note=asked.note,
         subaccount=asked.subaccount,
-        not_before_ms=milliseconds(asked.not_before) if asked.not_before else 0,
+        not_before_ms=not_before_ms,
     )
 
 

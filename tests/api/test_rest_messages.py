@@ -25,7 +25,7 @@ def customer(gateway: RunningGateway) -> Customer:
 def test_a_message_is_durable_before_its_id_is_answered(gateway: RunningGateway, customer: Customer) -> None:
     wish = {
         "from": "60999", "to": TO, "text": "Hello €", "report": 3, "validity_s": 3600, "flash": True,
-        "note": "n1", "subaccount": "s1", "not_before": "2030-01-02T03:04:05.678+02:00",
+        "note": "n1", "subaccount": "s1", "not_before": "2020-01-02T03:04:05.678+02:00",
     }  # fmt: skip
     taken = customer.ask("POST", MESSAGES, 202, json=wish)
     (submission,) = gateway.submissions()
@@ -34,9 +34,9 @@ def test_a_message_is_durable_before_its_id_is_answered(gateway: RunningGateway,
     assert submission.segments == (Segment(coding=Coding.TEXT, text="Hello €"),)
     assert (submission.report_bits, submission.validity_s, submission.flash) == (3, 3600, True)
     assert (submission.note, submission.subaccount) == ("n1", "s1")
-    assert submission.not_before_ms == 1_893_546_245_678
+    assert submission.not_before_ms == 1_577_927_045_678
     found = customer.ask("GET", f"{MESSAGES}/{taken['id']}")
-    assert found["submission"]["not_before"] == "2030-01-02T01:04:05.678Z"
+    assert found["submission"]["not_before"] == "2020-01-02T01:04:05.678Z"
     assert [segment["text"] for segment in found["segments"]] == ["Hello €"]
 
 
@@ -45,6 +45,22 @@ def test_the_least_wish_asks_for_every_report(gateway: RunningGateway, customer:
     (submission,) = gateway.submissions()
     assert (submission.report_bits, submission.sender, submission.not_before_ms) == (7, "", 0)
     assert [segment.coding for segment in submission.segments] == [Coding.UNICODE] * 2
+
+
+@pytest.mark.parametrize(
+    ("moment", "at_ms"),
+    [
+        ("0001-01-01T00:00:00+14:00", 0),
+        ("1970-01-01T00:00:00.0019Z", 1),
+        ("2023-03-03T03:03:03.003-01:00", 1_677_816_183_003),
+    ],
+)
+def test_any_moment_that_names_its_zone(
+    gateway: RunningGateway, customer: Customer, moment: str, at_ms: int
+) -> None:
+    customer.ask("POST", MESSAGES, 202, json={"to": TO, "text": "a", "not_before": moment})
+    assert gateway.submissions()[0].not_before_ms == at_ms
+    customer.ask("GET", MESSAGES)
 
 
 def test_data_with_a_header(gateway: RunningGateway, customer: Customer) -> None:
@@ -91,6 +107,7 @@ def test_many_are_taken_in_their_order_or_not_at_all(gateway: RunningGateway, cu
         ({"to": TO, "text": "a", "subaccount": "a\n"}, 400, "subaccount"),
         ({"to": TO, "text": "a", "not_before": "2030-01-02T03:04:05"}, 400, "$.not_before"),
         ({"to": TO, "text": "a", "not_before": "tomorrow"}, 400, "$.not_before"),
+        ({"to": TO, "text": "a", "not_before": "9999-12-31T23:59:59-14:00"}, 400, "a year ahead"),
         ({"to": TO, "text": "a", "sms": 1}, 400, "`sms`"),
     ],
 )
