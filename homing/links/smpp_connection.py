@@ -71,6 +71,7 @@ class Connection(asyncio.Protocol):
         self._reading_paused = False
         self._patient_until_ms = 0
         self._leaving = ""
+        self._flush_due = False
         self.session = Session(
             Role.ESME,
             now_ms=self.now_ms(),
@@ -106,7 +107,7 @@ class Connection(asyncio.Protocol):
                 session.send_message(spell(outgoing, options), outgoing, now_ms)
             except ValueError:
                 unwritable.append(outgoing)
-        self._flush()
+        self._flush_soon()
         self._set_timer()
         return unwritable
 
@@ -117,7 +118,7 @@ class Connection(asyncio.Protocol):
             pdus, CommandStatus.ESME_ROK if error is None else CommandStatus.ESME_RX_T_APPN
         )
         self.unanswered -= len(pdus)
-        self._flush()
+        self._flush_soon()
         if self._reading_paused and self.unanswered * 2 <= UNANSWERED_CAP and not self.is_over.done():
             self._reading_paused = False
             self._transport.resume_reading()
@@ -239,7 +240,14 @@ class Connection(asyncio.Protocol):
             case _:
                 pass
 
+    def _flush_soon(self) -> None:
+        """Write once for all that this turn of the loop has to say: a write costs more than a message."""
+        if not self._flush_due:
+            self._flush_due = True
+            self._loop.call_soon(self._flush)
+
     def _flush(self) -> None:
+        self._flush_due = False
         data = self.session.data_to_send()
         if data and not self._transport.is_closing():
             self._transport.write(data)
