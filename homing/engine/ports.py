@@ -47,7 +47,10 @@ class Transaction(Protocol):
     def segments_of(self, submissions: Iterable[int]) -> Sequence[Row]:
         """Rows with submission, number, status, reason."""
 
-    def overdue_submissions(self, link: str, before_id: int, limit: int) -> Sequence[Row]: ...
+    def links_awaiting_receipts(self) -> Sequence[str]:
+        """Every link that a submission awaits a receipt from, also one that is configured no more."""
+
+    def overdue_submissions(self, link: str, before_ms: int, limit: int) -> Sequence[Row]: ...
 
     def segments_by_link_id(self, scope: str, keys: Iterable[str]) -> Sequence[Row]:
         """Rows with submission, number, id_key, segment_status and the submission's columns."""

@@ -15,7 +15,8 @@ EPOCH_MS = 1_577_836_800_000  # 2020-01-01T00:00:00Z
 LARGEST_ID = (1 << 63) - 1
 _NODE_BITS = 10
 _COUNT_BITS = 12
-_SHIFT = _NODE_BITS + _COUNT_BITS
+BORN_SHIFT = _NODE_BITS + _COUNT_BITS
+"""The bits of an id below those that say when it was made."""
 _COUNT_MASK = (1 << _COUNT_BITS) - 1
 
 
@@ -38,12 +39,12 @@ class Ids:
     def next(self) -> int:
         """The next id; borrows from the future when one millisecond's 4096 are used up."""
         with self._lock:
-            moment = (self._clock() - EPOCH_MS) << _SHIFT
+            moment = (self._clock() - EPOCH_MS) << BORN_SHIFT
             last = self._last
             if moment > last:
                 last = moment | self._node
             elif last & _COUNT_MASK == _COUNT_MASK:
-                last = (((last >> _SHIFT) + 1) << _SHIFT) | self._node
+                last = (((last >> BORN_SHIFT) + 1) << BORN_SHIFT) | self._node
             else:
                 last += 1
             self._last = last
@@ -61,9 +62,9 @@ def id_beside(node: int, at_ms: int) -> int:
 
 def id_at(at_ms: int) -> int:
     """The smallest id that could have been made at this time: bounds a range of ids by time."""
-    return min(max(0, at_ms - EPOCH_MS) << _SHIFT, LARGEST_ID)
+    return min(max(0, at_ms - EPOCH_MS) << BORN_SHIFT, LARGEST_ID)
 
 
 def made_at_ms(id_: int) -> int:
     """When an id was made, in milliseconds since the epoch."""
-    return (id_ >> _SHIFT) + EPOCH_MS
+    return (id_ >> BORN_SHIFT) + EPOCH_MS

@@ -12,13 +12,15 @@ import structlog
 from homing.engine.correlate import Correlator
 from homing.engine.ports import Journal, Transaction
 from homing.engine.reassembly import Reassembly
-from homing.model.clock import id_at, now_ms
+from homing.model.clock import now_ms
 from homing.model.delivery import Delivery
 
 log = structlog.get_logger(__name__)
 
 PAGE = 200
 """Rows that one chore handles in one transaction."""
+NO_RECEIPT_MS = 72 * 3_600_000
+"""How long a receipt is waited for where no link says otherwise."""
 
 Offer = Callable[[Sequence[Delivery]], None]
 
@@ -107,8 +109,10 @@ class Sweeps:
         """End as UNKNOWN what no receipt came for."""
         at_ms = now_ms()
         held: list[Delivery] = []
-        for link, wait_ms in self._no_receipt_ms.items():
-            rows = transaction.overdue_submissions(link, id_at(at_ms - wait_ms), PAGE)
+        longest_ms = max(self._no_receipt_ms.values(), default=NO_RECEIPT_MS)
+        for link in transaction.links_awaiting_receipts():
+            wait_ms = self._no_receipt_ms.get(link, longest_ms)  # it may be configured no more
+            rows = transaction.overdue_submissions(link, at_ms - wait_ms, PAGE)
             for matched in self._correlator.give_up(transaction, rows, at_ms) if rows else ():
                 held += matched.held
         return held

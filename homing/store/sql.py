@@ -19,6 +19,7 @@ from sqlalchemy import (
 )
 
 from homing.model.account import Endpoint
+from homing.model.clock import BORN_SHIFT, EPOCH_MS
 from homing.store import tables as t
 from homing.store.database import store_errors
 from homing.store.statements import Rows, RowStatement, Statements
@@ -130,13 +131,24 @@ class Transaction:
         """(submission, number, status, reason) of all answered segments of these submissions."""
         return self._ask_in("segments_of", submissions)
 
-    def overdue_submissions(self, link: str, before_id: int, limit: int) -> Sequence[Any]:
-        """Submissions of a link, made before an id, that still await a receipt."""
+    def links_awaiting_receipts(self) -> list[str]:
+        """Every link that a submission awaits a receipt from: one index seek each."""
+        s = t.submissions.c
+        links: list[str] = []
+        while True:
+            of_next = select(s.link).where(s.status.in_(_AWAITING_RECEIPT), s.link > (links or [""])[-1])
+            link = self._connection.scalar(of_next.order_by(s.link).limit(1))
+            if link is None:
+                return links
+            links.append(link)
+
+    def overdue_submissions(self, link: str, before_ms: int, limit: int) -> Sequence[Any]:
+        """Submissions that a link sent before a time, and that still await a receipt."""
         s = t.submissions.c
         return self._ask(
             select(t.submissions)
-            .where(s.status.in_(_AWAITING_RECEIPT), s.link == link, s.id < before_id)
-            .order_by(s.id)
+            .where(s.status.in_(_AWAITING_RECEIPT), s.link == link, s.sent_at_ms < before_ms)
+            .order_by(s.sent_at_ms)
             .limit(limit)
             .with_for_update(skip_locked=True)
         )
@@ -158,7 +170,13 @@ class Transaction:
 
     def all_parked_receipts(self, after_id: int, limit: int) -> Sequence[Any]:
         p = t.parked_receipts.c
-        return self._ask(select(t.parked_receipts).where(p.id > after_id).order_by(p.id).limit(limit))
+        return self._ask(
+            select(t.parked_receipts)
+            .where(p.id > after_id)
+            .order_by(p.id)
+            .limit(limit)
+            .with_for_update(skip_locked=True)
+        )
 
     def unpark_receipts(self, ids: Sequence[int]) -> None:
         if ids:
@@ -242,8 +260,11 @@ class Transaction:
         )
 
     def reclaim_former_life(self, node: int, life: int, now_ms: int, until_ms: int) -> int:
-        """Make due at once what an earlier life of this node had claimed; returns how many."""
+        """Make due what an earlier life of this node had claimed, in the order of birth; returns how many."""
         d = t.deliveries
+        born_at_ms = (
+            d.c.event.op(">>")(literal_column(str(BORN_SHIFT))) + EPOCH_MS
+        )  # as ``made_at_ms`` reads an id
         return self._connection.execute(
             update(d)
             .where(
@@ -254,7 +275,7 @@ class Transaction:
                 d.c.claim_node == node,
                 d.c.claim_life != life,
             )
-            .values(next_attempt_at_ms=now_ms, claim_node=None, claim_life=None)
+            .values(next_attempt_at_ms=born_at_ms, claim_node=None, claim_life=None)
         ).rowcount
 
     def endpoints_with_due(self, now_ms: int) -> list[int]:
@@ -278,7 +299,9 @@ class Transaction:
     def pause_endpoint(self, endpoint: int, reason: str) -> None:
         """Mark an endpoint paused by us, and tell every node that the directory has changed."""
         e, f = t.endpoints, t.facts
-        definition = self._connection.scalar(select(e.c.definition).where(e.c.id == endpoint))
+        definition = self._connection.scalar(
+            select(e.c.definition).where(e.c.id == endpoint).with_for_update()
+        )
         if definition is None:
             return
         paused = msgspec.structs.replace(

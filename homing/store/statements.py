@@ -5,6 +5,7 @@ getting it back while the loop is busy costs more than the row. On PostgreSQL th
 Rows are tuples; the order of their values is the order of a statement's parameters.
 """
 
+import re
 from collections import namedtuple
 from collections.abc import Callable, Iterable, Sequence
 from functools import cache
@@ -75,7 +76,11 @@ class Question:
         self._is_sqlite = dialect.name == "sqlite"
         before, equals, after = text.rpartition(" = ?" if self._is_sqlite else " = %s")
         assert equals
-        self._before, self._after = before, after
+        # PostgreSQL's parameter is cast to the type of its column: the list to one of that type.
+        cast = re.match(r"(::\w+)?", after)
+        assert cast is not None
+        self._before, self._after = before, after[cast.end() :]
+        self._any = f"ANY(%s{cast[0]}[])" if cast[0] else "ANY(%s)"
         names = [column.name for column in question.selected_columns]
         self._row: Callable[[Iterable[Any]], Any] = getattr(namedtuple("_Row", names), "_make")  # noqa: B009
 
@@ -89,7 +94,7 @@ class Question:
                 text = f"{self._before} IN ({_places(length)}){self._after}"
                 cursor.execute(text, (*first, *these, *these[-1:] * (length - len(these))))
             else:
-                cursor.execute(f"{self._before} = ANY(%s){self._after}", (*first, list(these)))
+                cursor.execute(f"{self._before} = {self._any}{self._after}", (*first, list(these)))
             rows += map(self._row, cursor.fetchall())
         return rows
 
@@ -103,7 +108,7 @@ _s, _g, _r, _p = t.submissions.c, t.segments.c, t.reports.c, t.parked_receipts.c
 _OF_SCOPE: Any = bindparam("scope")
 
 QUESTIONS: dict[str, tuple[Select[Any], Any, tuple[str, ...]]] = {
-    "submissions_by_id": (select(t.submissions), _s.id, ()),
+    "submissions_by_id": (select(t.submissions).with_for_update(), _s.id, ()),
     "segments_of": (select(_g.submission, _g.number, _g.status, _g.reason), _g.submission, ()),
     "segments_by_link_id": (
         select(
@@ -112,7 +117,8 @@ QUESTIONS: dict[str, tuple[Select[Any], Any, tuple[str, ...]]] = {
             _s.status, _s.reason, _s.report_count,
         )
         .join(t.submissions, _s.id == _g.submission)
-        .where(_g.scope == _OF_SCOPE),
+        .where(_g.scope == _OF_SCOPE)
+        .with_for_update(),
         _g.id_key,
         ("scope",),
     ),
@@ -139,8 +145,8 @@ class Statements:
     def __init__(self, database: Database) -> None:
         self._dialect = database.dialect
         self._is_sqlite = database.is_sqlite
-        is_new = {t.attempts.name}
-        """Tables in which a repeated row changes nothing: two nodes may record one attempt."""
+        is_new = {t.attempts.name, t.segments.name}
+        """Tables in which a repeated row changes nothing: what was sent twice is answered twice."""
         self.insert = {
             table.name: self._inserting(table, ignore_known=table.name in is_new)
             for table in t.metadata.tables.values()

@@ -100,7 +100,7 @@ submissions = Table(
     Index(
         "submissions_awaiting_receipt",
         "link",
-        "id",
+        "sent_at_ms",
         sqlite_where=text("status IN ('SENT', 'BUFFERED')"),
         postgresql_where=text("status IN ('SENT', 'BUFFERED')"),
     ),

@@ -357,7 +357,7 @@ def upgrade() -> None:
     op.create_index(
         "submissions_awaiting_receipt",
         "submissions",
-        ["link", "id"],
+        ["link", "sent_at_ms"],
         unique=False,
         sqlite_where=sa.text("status IN ('SENT', 'BUFFERED')"),
         postgresql_where=sa.text("status IN ('SENT', 'BUFFERED')"),
