@@ -28,7 +28,7 @@ class StoreOutdated(Exception):
 
 def open_store(url: str, *, migrate: bool = False) -> Database:
     """Open the store at a URL of the configuration, created when it is empty."""
-    database = Database(_prepared(url))
+    database = Database(prepared_url(url))
     try:
         found = revision(database)
         if found is None or (migrate and found != REVISIONS[-1]):
@@ -89,7 +89,7 @@ def _explain(found: str | None) -> str:
     return f"the store is at revision {found}, which this Homing does not know: it belongs to a newer one"
 
 
-def _prepared(url: str) -> str:
+def prepared_url(url: str) -> str:
     """The URL with our PostgreSQL driver, and the directory of a SQLite file in place."""
     parsed = make_url(url)
     if parsed.drivername in ("postgresql", "postgres"):
