@@ -39,7 +39,8 @@ def list_deliveries(
     def people(to: Console) -> None:
         rows = [
             (
-                each["id"], each["account"], each["endpoint"], each["kind"], state(each["state"]), each["attempts"],
+                each["id"], each["account"], each["endpoint"], each["kind"], state(each["state"]),
+                each["attempts"],
                 each["status"] if each["status"] is not None else each["error"], ago(each["next_attempt_at"]),
             )
             for each in page["items"]
@@ -102,7 +103,7 @@ def replay(
     config: Config = None,
     as_json: Json = False,
 ) -> None:
-    """Give deliveries that have ended a new round of attempts: one event, or all of an account since a time."""
+    """Give deliveries that have ended a new round of attempts: of one event, or of an account."""
     with opened(config) as (_settings, database):
         what = _what(id_, account, since, until, state_)
         from homing.store import replay as store

@@ -177,8 +177,8 @@ def rotate_secret(id_: Id, secret: Secret = None, config: Config = None, as_json
     show(as_json, document, lambda to: to.print(pairs(f"Endpoint {id_}", document)))
 
 
-@app.command(epilog="Example: homing endpoint test 1")
-def test(id_: Id, config: Config = None, as_json: Json = False) -> None:
+@app.command("test", epilog="Example: homing endpoint test 1")
+def test_(id_: Id, config: Config = None, as_json: Json = False) -> None:
     """Push a marked sample event once, and show what was answered. Exit 1 when it was no success."""
     from homing.store import customers
 

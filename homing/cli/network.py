@@ -29,7 +29,8 @@ def links(config: Config = None, as_json: Json = False) -> None:
                 each["name"], each["kind"], each["node"], state(each["state"]), ago(each.get("since")),
                 f"{sum(bind['state'] == 'bound' for bind in each['binds'])}/{len(each['binds'])}",
                 each.get("window"), each.get("sent_per_s"), each.get("received_per_s"),
-                each.get("unmatched_receipts"), each.get("id_spelling"), each.get("last_error") or each.get("why"),
+                each.get("unmatched_receipts"), each.get("id_spelling"),
+                each.get("last_error") or each.get("why"),
             )
             for each in items
         ]  # fmt: skip

@@ -1,4 +1,4 @@
-"""What a command opens: its configuration and the store, and how its errors become words and an exit status."""
+"""What a command opens: configuration and store, and how its errors become words and an exit status."""
 
 import os
 import sys

@@ -49,11 +49,8 @@ def ago(moment: str | None) -> str:
         return ""
     away_s = (datetime.now(UTC) - datetime.fromisoformat(moment)).total_seconds()
     size = abs(away_s)
-    for limit, unit, word in ((120, 1, "s"), (7200, 60, "min"), (172_800, 3600, "h")):
-        if size < limit:
-            break
-    else:
-        unit, word = 86_400, "d"
+    units = ((120, 1, "s"), (7200, 60, "min"), (172_800, 3600, "h"), (float("inf"), 86_400, "d"))
+    unit, word = next((unit, word) for limit, unit, word in units if size < limit)
     return f"{size // unit:.0f} {word} ago" if away_s >= 0 else f"in {size // unit:.0f} {word}"
 
 

@@ -32,9 +32,8 @@ def send(
     count = document["segments"]
 
     def people(out: Console) -> None:
-        out.print(
-            f"{document['id']} in {count} segment{'s' if count != 1 else ''}. Watch: homing trace {document['id']}"
-        )
+        out.print(f"{document['id']} in {count} segment{'s' if count != 1 else ''}")
+        out.print(f"[dim]what becomes of it: homing trace {document['id']}[/]")
 
     show(as_json, document, people)
 
