@@ -1,7 +1,8 @@
 """What becomes of a message in the simulator: by the last three digits of its number, and by fault switches.
 
 ``FATES`` is the whole table; the documentation is checked against it. Numbers that are not in it are
-delivered. A fault switch gives some, or all, of the other messages the fate of the same kind.
+delivered. A fault switch, one for every fate, gives that fate to some, or all, of the other messages.
+Goes wrong: a switch that is not known, or whose share is none, is a ``ValueError`` that says so.
 """
 
 from collections.abc import Iterable, Mapping
@@ -25,10 +26,16 @@ Form = Literal[
     "bare",
     "payload",
     "ucs2",
+    "seconds",
+    "surrounded",
+    "zero_date",
+    "long_err",
+    "mixed_dates",
+    "odd_octets",
 ]
 """How a receipt is written; ``simulator_receipts.py`` has one writer for each."""
-Spelling = Literal["decimal", "hex", "padded"]
-"""How a message id is written: ``1234``, ``4D2``, ``00000000000000001234``."""
+Spelling = Literal["decimal", "hex", "lower_hex", "padded", "uuid"]
+"""How a message id is written: ``1234``, ``4D2``, ``4d2``, ``00000000000000001234``, or as a UUID."""
 Reply = Literal["short", "long_shuffled", "long_repeated"]
 
 
@@ -52,7 +59,7 @@ class Fate(msgspec.Struct, frozen=True, kw_only=True):
     is_slow: bool = False
     reply: Reply | None = None
     drop: Literal["before_answer", "after_answer"] | None = None
-    """The line breaks once; the message sent again is then taken as usual."""
+    """The line breaks; a message that was not answered is taken as usual when it is sent again."""
 
 
 DELIVERED: Final = Fate(about="Delivered.", expected=Status.DELIVERED)
@@ -62,8 +69,23 @@ def _said(word: str, expected: Status) -> Fate:
     return Fate(about=f"The receipt says {word}.", expected=expected, words=(word,))
 
 
-def _written(about: str, form: Form) -> Fate:
-    return Fate(about=about, expected=Status.DELIVERED, form=form)
+def _written(
+    about: str,
+    form: Form,
+    *,
+    word: str = "DELIVRD",
+    expected: Status = Status.DELIVERED,
+    answer: Spelling = "decimal",
+    receipt: Spelling = "decimal",
+) -> Fate:
+    return Fate(
+        about=about,
+        expected=expected,
+        words=(word,),
+        form=form,
+        answer_spelling=answer,
+        receipt_spelling=receipt,
+    )
 
 
 FATES: Final[Mapping[str, Fate]] = {
@@ -136,9 +158,44 @@ FATES: Final[Mapping[str, Fate]] = {
     "926": _written("No text: everything is in the TLVs of a data_sm.", "tlv_only"),
     "927": _written("An id and a number for text, the rest in TLVs.", "bare"),
     "928": _written(
-        "The text is in message_payload with a NUL behind it, the id in the TLV is hexadecimal.", "payload"
+        "The text is in message_payload with a NUL behind it; its id has leading zeros, that in the TLV is "
+        "hexadecimal.",
+        "payload",
+        receipt="padded",
     ),
     "929": _written("The text is in UCS-2.", "ucs2"),
+    "930": _written(
+        "The id is a UUID, and the dates have seconds.",
+        "seconds",
+        answer="uuid",
+        receipt="uuid",
+    ),
+    "931": _written("Numbers stand before `id:`, and the id once more behind the text.", "surrounded"),
+    "932": _written(
+        "The receipt says FAILED and has zeros for a date.",
+        "zero_date",
+        word="FAILED",
+        expected=Status.FAILED,
+    ),
+    "933": _written(
+        "The receipt says EXPIRED with four digits of `err`.",
+        "long_err",
+        word="EXPIRED",
+        expected=Status.FAILED,
+    ),
+    "934": _written(
+        "The receipt says REJECTD, and one of its dates has seconds.",
+        "mixed_dates",
+        word="REJECTD",
+        expected=Status.REJECTED,
+    ),
+    "935": _written(
+        "The id is hexadecimal in small letters in the answer, in capitals in the receipt.",
+        "spec",
+        answer="lower_hex",
+        receipt="hex",
+    ),
+    "936": _written("The text ends in octets that belong to no alphabet.", "odd_octets"),
     "950": Fate(about="Delivered, and the phone replies.", expected=Status.DELIVERED, reply="short"),
     "951": Fate(
         about="Delivered, and the phone replies in three parts that come out of order.",
@@ -151,12 +208,12 @@ FATES: Final[Mapping[str, Fate]] = {
         reply="long_repeated",
     ),
     "953": Fate(
-        about="The line breaks once after the answer; the receipt comes over the next bind.",
+        about="The line breaks after the answer; the receipt comes over the next bind.",
         expected=Status.DELIVERED,
         drop="after_answer",
     ),
     "954": Fate(
-        about="The line breaks once before the answer; the message is sent again.",
+        about="The line breaks once, before the answer; sent again, the message is taken.",
         expected=Status.DELIVERED,
         drop="before_answer",
     ),
@@ -165,7 +222,16 @@ FATES: Final[Mapping[str, Fate]] = {
 
 FAULTS: Final[Mapping[str, str]] = {
     "undelivered": "900",
+    "expired": "901",
+    "deleted": "902",
+    "rejected": "903",
+    "enroute": "904",
+    "accepted": "905",
+    "unknown": "906",
+    "unreadable": "907",
+    "refused": "908",
     "throttled": "909",
+    "queue-full": "910",
     "lost": "911",
     "slow": "912",
     "early": "913",
@@ -175,15 +241,37 @@ FAULTS: Final[Mapping[str, str]] = {
     "padded": "917",
     "twice": "918",
     "back": "919",
+    "text-key": "920",
+    "short": "921",
+    "hex-err": "922",
+    "prefixed": "923",
+    "minimal": "924",
+    "no-text": "925",
     "tlv-only": "926",
+    "bare": "927",
+    "payload": "928",
+    "ucs2": "929",
+    "uuid": "930",
+    "surrounded": "931",
+    "zero-date": "932",
+    "long-err": "933",
+    "mixed-dates": "934",
+    "letter-case": "935",
+    "odd-octets": "936",
     "reply": "950",
+    "reply-shuffled": "951",
+    "reply-repeated": "952",
     "drop": "953",
+    "drop-early": "954",
 }
 """Fault switches: the fate that a message gets when the fault strikes."""
 
 
 class Faults(msgspec.Struct, frozen=True, kw_only=True):
-    """Which faults strike how often: name -> share of the messages, 0 to 1."""
+    """Which faults strike how often: name -> share of the messages, 0 to 1.
+
+    Each is asked in its turn, and the first that strikes decides: the share of a later one is of the rest.
+    """
 
     shares: Mapping[str, float] = msgspec.field(default_factory=dict)
 

@@ -1,10 +1,12 @@
 """One connection of a client to the simulator: an SMPP session of the SMSC's role on a socket.
 
 Everything that is due after a time of its own hangs on the simulator's clock; a line has one timer.
+Bounded: ``WINDOW`` deliveries without an answer, and nothing more is read from a client that does not
+read what it is answered. What a line leaves unanswered when it ends goes back to the simulator.
 """
 
 import asyncio
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from homing.wire.smpp_codes import CommandStatus
 from homing.wire.smpp_events import (
@@ -16,14 +18,16 @@ from homing.wire.smpp_events import (
     Unbound,
 )
 from homing.wire.smpp_session import Session
-from homing.wire.smpp_states import BOUND, Role, State
+from homing.wire.smpp_states import Role, State
 from homing.wire.smpp_values import Bind, ShortMessage
 
 if TYPE_CHECKING:
     from homing.links.simulator import Simulator
 
-WINDOW = 100
+WINDOW: Final = 100
 """Messages and receipts under way on one line without an answer."""
+ANSWER_S: Final = 10.0
+"""What has no answer in this time is sent again."""
 
 
 class Line(asyncio.Protocol):
@@ -34,44 +38,50 @@ class Line(asyncio.Protocol):
     def __init__(self, simulator: "Simulator") -> None:
         self._simulator = simulator
         self._loop = asyncio.get_running_loop()
-        self.session = Session(Role.SMSC, now_ms=self._now_ms(), window=WINDOW)
+        self.session = Session(Role.SMSC, now_ms=self._now_ms(), window=WINDOW, response_timeout_s=ANSWER_S)
         self.system_id = ""
         self._timer: asyncio.TimerHandle | None = None
+        self._timer_ms = 0
 
     @property
     def can_receive(self) -> bool:
         return self.session.state in (State.BOUND_RX, State.BOUND_TRX) and self.session.room > 0
 
-    @property
-    def is_bound(self) -> bool:
-        return self.session.state in BOUND
-
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = transport
-        self._simulator.lines.append(self)
-        self._set_timer()
+        if self._simulator.opened(self):
+            self.flush()
+        else:
+            self.drop()
 
     def data_received(self, data: bytes) -> None:
         self.session.receive_data(data, self._now_ms())
         self._take(self.session.next_events())
 
+    def pause_writing(self) -> None:
+        self.transport.pause_reading()
+
+    def resume_writing(self) -> None:
+        self.transport.resume_reading()
+
     def connection_lost(self, _exc: Exception | None) -> None:
         if self._timer is not None:
             self._timer.cancel()
-        self._simulator.lines.remove(self)
-        for unanswered in self.session.close():
+        # The oldest is to be the first again.
+        for unanswered in reversed(self.session.close()):
             self._simulator.unanswered(unanswered.token)
-        self._simulator.pump()
+        self._simulator.closed(self)
 
     def deliver(self, message: ShortMessage, token: Any) -> None:
         """Send a message or receipt; the simulator is told of its answer."""
         self.session.send_message(message, token, self._now_ms())
 
     def flush(self) -> None:
-        """Write what the session has to say."""
+        """Write what the session has to say, and see when it next has something to do."""
         octets = self.session.data_to_send()
         if octets and not self.transport.is_closing():
             self.transport.write(octets)
+        self._set_timer()
 
     def drop(self) -> None:
         """The line breaks."""
@@ -95,8 +105,6 @@ class Line(asyncio.Protocol):
         self.flush()
         if ends:
             self.transport.close()
-        else:
-            self._set_timer()
 
     def _take_bind(self, bind: Bind) -> None:
         wanted = self._simulator.password
@@ -107,13 +115,20 @@ class Line(asyncio.Protocol):
         self.session.accept_bind("simulator")
 
     def _tick(self) -> None:
+        self._timer = None
         self._take(self.session.tick(self._now_ms()))
 
     def _set_timer(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
+        """One that is due too early is left: it looks again."""
         due_ms = self.session.next_timer_ms()
-        self._timer = None if due_ms is None else self._loop.call_at(due_ms / 1000 + 0.001, self._tick)
+        if self._timer is not None:
+            if due_ms is not None and self._timer_ms <= due_ms:
+                return
+            self._timer.cancel()
+            self._timer = None
+        if due_ms is not None:
+            self._timer_ms = due_ms
+            self._timer = self._loop.call_at(due_ms / 1000 + 0.001, self._tick)
 
     def _now_ms(self) -> int:
         return int(self._loop.time() * 1000)
