@@ -14,9 +14,10 @@ from homing.links.simulator_fates import Faults
 from homing.links.smpp import SmppLink
 from homing.wire import smpp_codes as codes
 from homing.wire.message_id import candidates, canonical
-from homing.wire.smpp_codes import TEMPORARY_STATUSES, CommandStatus
-from homing.wire.smpp_events import Unbound
-from homing.wire.smpp_values import ShortMessage
+from homing.wire.smpp_codes import TEMPORARY_STATUSES, CommandStatus, Tag
+from homing.wire.smpp_events import Unbound, Unmatched
+from homing.wire.smpp_pdu import encode_simple
+from homing.wire.smpp_values import ShortMessage, Simple
 from tests.links.esme import Clients, Esme, clients, submission
 from tests.links.smsc import QUICK, Engine, batch, until
 from tests.links.test_simulator_fates import text_of
@@ -85,6 +86,36 @@ def test_who_speaks_no_smpp_is_disconnected() -> None:
             await until(lambda: esme.is_gone)
             other.submit(submission("447700900123"))
             await until(lambda: other.deliveries)
+
+    uvloop.run(main())
+
+
+def test_what_is_no_submission_is_told_so() -> None:
+    async def main() -> None:
+        async with clients() as network:
+            esme = await network.bind()
+            esme.transport.write(encode_simple(codes.QUERY_SM, 5))
+            await until(lambda: len(esme.log) == 2)
+            assert esme.log[1] == Unmatched(
+                pdu=Simple(command_id=codes.GENERIC_NACK, sequence=5, status=CommandStatus.ESME_RINVCMDID)
+            )
+
+    uvloop.run(main())
+
+
+def test_a_data_sm_is_a_submission_too() -> None:
+    async def main() -> None:
+        async with clients(keeps_records=True) as network:
+            esme = await network.bind()
+            payload = {int(Tag.MESSAGE_PAYLOAD): b"Hi"}
+            esme.submit(
+                msgspec.structs.replace(
+                    submission("447700900123", b"", tlvs=payload), command_id=codes.DATA_SM
+                )
+            )
+            await until(lambda: esme.deliveries)
+            assert esme.answers[0].message_id
+            assert network.simulator.submitted_texts == ["Hi"]
 
     uvloop.run(main())
 
@@ -283,7 +314,7 @@ def test_nothing_more_is_read_from_a_client_that_does_not_read() -> None:
             esme = await network.bind()
             (line,) = network.simulator.lines
             for side, option in ((esme, socket.SO_RCVBUF), (line, socket.SO_SNDBUF)):
-                side.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, option, 4096)
+                side.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, option, 32_768)
             esme.transport.pause_reading()
             esme.submit(*(submission("447700900911") for _ in range(10_000)))
             await until(lambda: not line.transport.is_reading())

@@ -7,6 +7,7 @@ from random import Random
 import pytest
 import uvloop
 
+from homing.links import simulator, simulator_line
 from homing.links.simulator_fates import DELIVERED, FATES, FAULTS, Fate, Faults, fate_of
 from homing.model.report import Receipt, Status, may_follow
 from homing.wire.gsm import decode_user_data, parse_user_data_header, split_user_data
@@ -15,6 +16,7 @@ from homing.wire.receipt import is_receipt, read_receipt
 from homing.wire.smpp_codes import DATA_SM, TEMPORARY_STATUSES
 from homing.wire.smpp_events import MessageAnswered
 from homing.wire.smpp_values import ShortMessage
+from tests.docs.pages import ROOT, bare, page, tables
 from tests.links.esme import Clients, Esme, clients, submission
 from tests.links.smsc import until
 
@@ -280,3 +282,31 @@ def test_faults_strike_over_the_line() -> None:
             assert first.message_ids == second.message_ids == (esme.answers[0].message_id,)
 
     uvloop.run(main())
+
+
+# --- the page ---
+
+
+def test_the_page_lists_every_fate_with_its_switch() -> None:
+    switches = {digits: name for name, digits in FAULTS.items()}
+    rows = tables(page("simulator.md"))["digits|switch|what becomes of the message|last report"]
+    assert [(bare(row[0]), bare(row[1]), row[2], row[3]) for row in rows] == [
+        (digits, switches[digits], fate.about, fate.expected or "") for digits, fate in FATES.items()
+    ]
+
+
+def test_the_page_shows_the_limits_and_the_how_to_shows_fates() -> None:
+    text = page("simulator.md")
+    for said in (
+        f"up to {simulator.LINES_LIMIT} connections",
+        f"{simulator_line.WINDOW} deliveries without an answer",
+        f"Above {simulator.UNDER_WAY_LIMIT:,} submissions",
+        f"without an answer for {simulator_line.ANSWER_S:.0f} s",
+    ):
+        assert said in text
+    how_to = (ROOT / "docs" / "how-to" / "test-with-the-simulator.md").read_text()
+    (shown,) = (rows for head, rows in tables(how_to).items() if head.startswith("send to"))
+    for digits, becomes in ((bare(row[0]), row[1]) for row in shown[1:]):
+        fate = FATES[digits]
+        statuses = {str(status) for status in Status if str(status) in becomes}
+        assert statuses <= {str(fate.expected), "BUFFERED" if fate.words[:1] == ("ENROUTE",) else ""}
