@@ -14,6 +14,7 @@ import msgspec
 
 from homing.engine.directory import Directory
 from homing.engine.fanout import FanOut
+from homing.engine.matching import Matching, keys_of, of_answer, spelling_of
 from homing.engine.ports import Transaction
 from homing.engine.rows import (
     Row,
@@ -25,7 +26,7 @@ from homing.engine.rows import (
 )
 from homing.model.clock import Ids
 from homing.model.delivery import Delivery
-from homing.model.report import Receipt, Report, Status, fold, may_follow
+from homing.model.report import Receipt, Report, Status, fold, is_final, may_follow
 from homing.wire.message_id import Spelling, candidates, canonical
 
 
@@ -50,8 +51,8 @@ class Answered(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """SENT, or REJECTED."""
     reason: str
     link_message_id: str = ""
-    completes: bool = True
-    """Whether every segment of the submission is answered with this one."""
+    segment_count: int = 1
+    """Of the submission. Whether all are answered the store knows: some may have been in a former life."""
 
 
 class Matched(msgspec.Struct, frozen=True, kw_only=True):
@@ -63,6 +64,7 @@ class Matched(msgspec.Struct, frozen=True, kw_only=True):
 
 
 _NOTHING = Matched()
+_UNTOLD = frozenset({Status.ACCEPTED, Status.SENT})
 
 
 class _Case:
@@ -80,6 +82,21 @@ class _Case:
         """Of all segments; those without an answer yet are ACCEPTED."""
         missing = self.row.segment_count - len(self.segments)
         return fold([status for status, _reason in self.segments.values()] + [Status.ACCEPTED] * missing)
+
+    def is_answered(self) -> bool:
+        """Whether the network has answered every segment."""
+        return len(self.segments) >= int(self.row.segment_count)
+
+    def step(self) -> Status | None:
+        """The status to which the segments move the submission; None when there is nothing to say.
+
+        While a segment is still to be sent it stays ACCEPTED, which is what sends the segment after a
+        restart; only a final status goes ahead of that.
+        """
+        folded = self.fold()
+        if folded in _UNTOLD or not may_follow(folded, self.status):
+            return None
+        return folded if self.is_answered() or is_final(folded) else None
 
 
 class _Written:
@@ -115,6 +132,7 @@ class Correlator:
         self._ids = ids
         self._directory = directory
         self._fan_out = fan_out
+        self._matching = Matching()
         self.matched = 0
         self.repeated = 0
         self.parked = 0
@@ -156,13 +174,12 @@ class Correlator:
             ]
         )  # fmt: skip
         transaction.mark_sent(
-            [(Status.SENT.value, a.link, a.at_ms, a.submission) for a in items if a.completes]
+            [(Status.SENT.value, a.link, a.at_ms, a.submission) for a in items if a.segment_count == 1]
         )
         early = self._early_receipts(transaction, items)
-        refused = [a for a in items if a.status is Status.REJECTED]
-        if not early and not refused:
+        if not early and all(a.segment_count == 1 and a.status is Status.SENT for a in items):
             return [_NOTHING] * len(items)
-        return self._apply_early(transaction, items, early, refused)
+        return self._apply_answers(transaction, items, early)
 
     def sweep_parked(self, transaction: Transaction, rows: Sequence[Any]) -> list[Matched]:
         """Try parked receipts once more: for answers that another node recorded."""
@@ -197,15 +214,15 @@ class Correlator:
         self, transaction: Transaction, items: Sequence[ArrivedReceipt]
     ) -> list[tuple[Any, Spelling] | None]:
         """Per receipt the segment it is about, and how its id had to be read."""
-        keys_of = [_keys(item.receipt) for item in items]
+        asked = [keys_of(item.receipt) for item in items]
         wanted: dict[str, set[str]] = {}
-        for item, keys in zip(items, keys_of, strict=True):
+        for item, keys in zip(items, asked, strict=True):
             wanted.setdefault(item.scope, set()).update(key for key, _ in keys)
         known: dict[tuple[str, str], list[Any]] = {}
         for scope, all_keys in wanted.items():
             for row in transaction.segments_by_link_id(scope, all_keys):
                 known.setdefault((scope, row.id_key), []).append(row)
-        return [_choose(item, keys, known) for item, keys in zip(items, keys_of, strict=True)]
+        return [self._matching.choose(item, keys, known) for item, keys in zip(items, asked, strict=True)]
 
     @staticmethod
     def _cases(transaction: Transaction, rows: Iterable[Any]) -> dict[int, _Case]:
@@ -235,6 +252,8 @@ class Correlator:
                 self._ids.next(), case.row.submission, number, item.link, item.at_ms, spelling.value, receipt
             )
         )
+        if spelling is not Spelling.same:
+            self._matching.remember(receipt, case.row.submission, number)
         before = case.segments.get(number, (Status.SENT, ""))[0]
         if not may_follow(receipt.status, before):
             self.repeated += 1
@@ -244,13 +263,15 @@ class Correlator:
         written.segments[submission, number] = (
             receipt.status.value, receipt.reason, item.at_ms, submission, number,
         )  # fmt: skip
-        folded = case.fold()
-        if folded in (Status.SENT, Status.ACCEPTED) or not may_follow(folded, case.status):
-            return Matched(spelling=spelling)
-        held = self._report(
-            case, folded, _reason_of(case, folded, receipt.reason), receipt.err, item.at_ms, written,
-        )  # fmt: skip
+        held = self._tell(case, receipt.reason, receipt.err, item.at_ms, written)
         return Matched(held=tuple(held), spelling=spelling)
+
+    def _tell(self, case: _Case, latest: str, err: str, at_ms: int, written: _Written) -> list[Delivery]:
+        """Report what the segments have come to, when that is a step."""
+        status = case.step()
+        if status is None:
+            return []
+        return self._report(case, status, _reason_of(case, status, latest), err, at_ms, written)
 
     def _report(
         self, case: _Case, status: Status, reason: str, err: str, at_ms: int, written: _Written
@@ -288,31 +309,35 @@ class Correlator:
                 early.setdefault((scope, row.id_key), []).append(row)
         return early
 
-    def _apply_early(
-        self, transaction: Transaction, items: list[Answered],
-        early: dict[tuple[str, str], list[Any]], refused: list[Answered],
-    ) -> list[Matched]:  # fmt: skip
+    def _apply_answers(
+        self, transaction: Transaction, items: list[Answered], early: dict[tuple[str, str], list[Any]]
+    ) -> list[Matched]:
+        """Answers that say more than that one message was taken, and receipts that came before theirs."""
         rows = {row.id: row for row in transaction.submissions_by_id({a.submission for a in items})}
         cases = self._cases(transaction, [_WithId(row) for row in rows.values()])
+        sent = []
+        for a in items:
+            case = cases.get(a.submission)
+            if case is not None and case.status is Status.ACCEPTED and case.is_answered():
+                case.status = Status.SENT
+                sent.append((Status.SENT.value, a.link, a.at_ms, a.submission))
+        transaction.mark_sent(sent)
         written = _Written()
         results = []
         for a in items:
             case = cases.get(a.submission)
-            held: list[Delivery] = []
-            if case is not None and a.status is Status.REJECTED:
-                folded = case.fold()
-                if may_follow(folded, case.status):
-                    held += self._report(case, folded, a.reason, "", a.at_ms, written)
+            if case is None:
+                results.append(_NOTHING)
+                continue
+            held = self._tell(case, a.reason, "", a.at_ms, written)
             spelling = None
-            if case is not None and a.link_message_id:
-                for key, _ in candidates(a.link_message_id):
-                    for parked in early.pop((a.scope, key), ()):
-                        written.unparked.append(parked.id)
-                        self.unparked += 1
-                        item = _unparked(parked)
-                        match = self._apply(item, case, a.segment, _spelling_of(item, a), written)
-                        held += match.held
-                        spelling = match.spelling
+            for parked in of_answer(a, case.row, early):
+                written.unparked.append(parked.id)
+                self.unparked += 1
+                item = _unparked(parked)
+                match = self._apply(item, case, a.segment, spelling_of(item, a), written)
+                held += match.held
+                spelling = match.spelling
             results.append(Matched(held=tuple(held), spelling=spelling))
         written.flush(transaction)
         return results
@@ -327,26 +352,6 @@ class _WithId:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._row, name)
-
-
-def _keys(receipt: Receipt) -> list[tuple[str, Spelling]]:
-    return [candidate for id_ in receipt.message_ids for candidate in candidates(id_)]
-
-
-def _choose(
-    item: ArrivedReceipt, keys: Sequence[tuple[str, Spelling]], known: dict[tuple[str, str], list[Any]]
-) -> tuple[Any, Spelling] | None:
-    """The likeliest segment. An id may name two in different bases: the number it is about decides."""
-    possible = [(row, spelling) for key, spelling in keys for row in known.get((item.scope, key), ())]
-    if len(possible) > 1:
-        about = item.receipt.recipient
-        same_number = [(row, spelling) for row, spelling in possible if row.recipient == about]
-        possible = same_number or possible
-        # A link that counts its ids from the start again uses them twice: the younger is meant.
-        best = possible[0][1]
-        possible = [p for p in possible if p[1] is best]
-        return max(possible, key=lambda p: p[0].submission)
-    return possible[0] if possible else None
 
 
 def _reason_of(case: _Case, folded: Status, latest: str) -> str:
@@ -365,12 +370,3 @@ def _unparked(row: Any) -> ArrivedReceipt:
         at_ms=row.at_ms,
         receipt=parked_receipt_of(row),
     )
-
-
-def _spelling_of(item: ArrivedReceipt, answered: Answered) -> Spelling:
-    key = canonical(answered.link_message_id)
-    for id_ in item.receipt.message_ids:
-        for candidate, spelling in candidates(id_):
-            if candidate == key:
-                return spelling
-    return Spelling.same

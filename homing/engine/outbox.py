@@ -9,6 +9,7 @@ is sent again too: at least once.
 
 from collections import deque
 from collections.abc import Callable, Sequence
+from time import monotonic
 from typing import Any
 
 import msgspec
@@ -30,6 +31,8 @@ REST_MIN_MS = 500
 REST_MAX_MS = 30_000
 """How long a link rests after a temporary answer: doubling while they keep coming."""
 STORE_RETRY_S = 1.0
+PAGE = 500
+"""Submissions claimed, or claims renewed, in one transaction."""
 
 
 class _Held(msgspec.Struct):
@@ -37,6 +40,9 @@ class _Held(msgspec.Struct):
 
     submission: Submission
     missing: set[int]
+    lane: "_Lane"
+    until_ms: int
+    """When our claim ends, unless it is renewed."""
 
 
 class _Lane(msgspec.Struct):
@@ -44,7 +50,8 @@ class _Lane(msgspec.Struct):
 
     link: Link
     queue: deque[Outgoing]
-    rest_until_ms: int = 0
+    rest_until_s: float = 0.0
+    """By the clock that never goes back."""
     rest_ms: int = REST_MIN_MS
 
 
@@ -88,15 +95,21 @@ class Outbox:
             and self._route(submission.recipient) is not None
         )
 
-    def take(self, submissions: Sequence[Submission], _until_ms: int) -> None:
+    def take(self, submissions: Sequence[Submission], until_ms: int) -> None:
         """Hold durable, claimed submissions and send them as their link has room."""
-        released = [s for s in submissions if not self._place(s, set(range(1, len(s.segments) + 1)))]
+        released = [
+            s for s in submissions if not self._place(s, set(range(1, len(s.segments) + 1)), until_ms)
+        ]
         self._release(released)
         self._pump_all()
 
     def tick(self) -> None:
-        """Wake links that have rested, and read what waits in the store."""
+        """Wake links that have rested, renew claims, and read what waits in the store."""
         self._pump_all()
+        self._renew()
+        self._read()
+
+    def _read(self) -> None:
         room = self._max - len(self._held)
         if (
             not (self._reading or self._stopped)
@@ -104,7 +117,7 @@ class Outbox:
             and any(x.link.is_bound for x in self._lanes.values())
         ):
             self._reading = True
-            self._journal.write(self._claim_waiting, [min(room, 500)], self._claimed)
+            self._journal.write(self._claim_waiting, [min(room, PAGE)], self._claimed)
 
     def stop(self) -> None:
         """Send nothing more; what is unsent stays in the store for the next life."""
@@ -123,19 +136,31 @@ class Outbox:
     def unbound(self, link: Link) -> None:
         """Another link may take what waited for this one; else it goes back to the store."""
         lane = self._lanes[link.name]
-        waiting = {outgoing.submission.id for outgoing in lane.queue}
+        waiting = dict.fromkeys(outgoing.submission.id for outgoing in lane.queue)
         lane.queue.clear()
         released = []
         for id_ in waiting:
-            held = self._held.pop(id_)
-            if not self._place(held.submission, held.missing):
+            held = self._held.pop(id_, None)
+            if held is not None and not self._place(held.submission, held.missing, held.until_ms):
                 released.append(held.submission)
         self._release(released)
         self._pump_all()
 
     def lost(self, link: Link, segments: Sequence[Outgoing]) -> None:
         self.resent += len(segments)
-        self._lanes[link.name].queue.extendleft(reversed(segments))
+        lane = self._lanes[link.name]
+        self._put_back(lane, segments)
+        if not link.is_bound:
+            self.unbound(link)  # it may be told late: then another link takes them as well
+
+    def _put_back(self, lane: _Lane, segments: Sequence[Outgoing]) -> None:
+        """Queue again, in front, what is still to be sent here: some may have gone another way meanwhile."""
+        held = self._held
+        lane.queue.extendleft(
+            outgoing
+            for outgoing in reversed(segments)
+            if (known := held.get(outgoing.submission.id)) is not None and known.lane is lane
+        )
 
     def answered(self, link: Link, answers: Sequence[tuple[Outgoing, int, str]]) -> None:
         """Sort a batch of answers: temporary ones go back to the queue, the others are recorded."""
@@ -152,7 +177,6 @@ class Outbox:
             held = self._held.get(submission.id)
             if held is not None:
                 held.missing.discard(outgoing.number)
-            completes = held is None or not held.missing
             final.append(
                 Answered(
                     submission=submission.id,
@@ -163,11 +187,11 @@ class Outbox:
                     status=Status.SENT if kind == "sent" else Status.REJECTED,
                     reason=reason,
                     link_message_id=message_id,
-                    completes=completes,
+                    segment_count=len(submission.segments),
                 )
             )
         if again:
-            self._rest(lane, again, at_ms)
+            self._rest(lane, again)
         elif final:
             lane.rest_ms = REST_MIN_MS
         if final:
@@ -185,21 +209,25 @@ class Outbox:
                 self._call_later(STORE_RETRY_S, self._record, final)
                 return
             for answered in final:
-                if answered.completes:
-                    self._held.pop(answered.submission, None)
+                held = self._held.get(answered.submission)
+                if held is not None and not held.missing:
+                    del self._held[answered.submission]
             for matched in results:
                 if matched.held:
                     self._offer(matched.held)
 
         self._journal.write(self._correlator.record_answers, final, committed)
 
-    def _rest(self, lane: _Lane, again: list[Outgoing], at_ms: int) -> None:
+    def _rest(self, lane: _Lane, again: list[Outgoing]) -> None:
         self.throttled += len(again)
-        lane.queue.extendleft(reversed(again))
-        if at_ms >= lane.rest_until_ms:
-            lane.rest_until_ms = at_ms + lane.rest_ms
+        self._put_back(lane, again)
+        now_s = monotonic()
+        if now_s >= lane.rest_until_s:
+            lane.rest_until_s = now_s + lane.rest_ms / 1000
             self._call_later(lane.rest_ms / 1000, self._pump, lane)
             lane.rest_ms = min(lane.rest_ms * 2, REST_MAX_MS)
+        if not lane.link.is_bound:
+            self.unbound(lane.link)
 
     def _pump_all(self) -> None:
         for lane in self._lanes.values():
@@ -207,7 +235,7 @@ class Outbox:
 
     def _pump(self, lane: _Lane) -> None:
         queue = lane.queue
-        if self._stopped or not queue or not lane.link.is_bound or now_ms() < lane.rest_until_ms:
+        if self._stopped or not queue or not lane.link.is_bound or monotonic() < lane.rest_until_s:
             return
         room = min(lane.link.room(), len(queue))
         if room > 0:
@@ -226,19 +254,39 @@ class Outbox:
                     best, best_length = lane, len(prefix)
         return best
 
-    def _place(self, submission: Submission, missing: set[int]) -> bool:
+    def _place(self, submission: Submission, missing: set[int], until_ms: int) -> bool:
         lane = self._route(submission.recipient)
         if lane is None or self._stopped:
             return False
-        self._held[submission.id] = _Held(submission=submission, missing=missing)
+        self._held[submission.id] = _Held(
+            submission=submission, missing=missing, lane=lane, until_ms=until_ms
+        )
         lane.queue.extend(Outgoing(submission=submission, number=number) for number in sorted(missing))
         return True
+
+    def _renew(self) -> None:
+        """Keep claims on what waits long, before another node takes it. Held in the order of their ends."""
+        at_ms = now_ms()
+        claim = self._claim
+        ending: list[_Held] = []
+        for held in self._held.values():
+            if held.until_ms - at_ms > claim.lease_ms // 2 or len(ending) == PAGE:
+                break
+            ending.append(held)
+        rows = []
+        for held in ending:
+            id_ = held.submission.id
+            held.until_ms = at_ms + claim.lease_ms
+            self._held[id_] = self._held.pop(id_)
+            rows.append((claim.node, claim.life, held.until_ms, id_))
+        if rows:
+            self._journal.write(_write_claims, rows, _ignore)
 
     def _release(self, submissions: Sequence[Submission]) -> None:
         """Give claims back: no bound link takes these now."""
         if submissions:
             rows = [(None, None, 0, submission.id) for submission in submissions]
-            self._journal.write(_release_claims, rows, _ignore)
+            self._journal.write(_write_claims, rows, _ignore)
 
     def _claim_waiting(self, transaction: Transaction, limits: list[int]) -> list[Any]:
         """In the journal: claim a page of what waits; pages go round, so that nobody is starved."""
@@ -247,35 +295,36 @@ class Outbox:
         rows = transaction.waiting_submissions(at_ms, claim.node, claim.life, self._cursor, limits[0])
         self._cursor = rows[-1].id if len(rows) == limits[0] else 0
         taken = [row for row in rows if row.id not in self._held and self._route(row.recipient) is not None]
-        renewed = [row for row in rows if row.id in self._held]
         until = at_ms + claim.lease_ms
-        transaction.claim_submissions([(claim.node, claim.life, until, row.id) for row in (*taken, *renewed)])
+        transaction.claim_submissions([(claim.node, claim.life, until, row.id) for row in taken])
         answered: dict[int, set[int]] = {}
         for segment in transaction.segments_of([row.id for row in taken if row.segment_count > 1]):
             answered.setdefault(segment.submission, set()).add(segment.number)
-        return [
-            [
-                (submission_of(row), set(range(1, row.segment_count + 1)) - answered.get(row.id, set()))
-                for row in taken
-            ]
-        ] * len(limits)
+        claimed = [
+            (submission_of(row), set(range(1, row.segment_count + 1)) - answered.get(row.id, set()), until)
+            for row in taken
+        ]
+        return [(claimed, bool(taken) and len(rows) == limits[0])]
 
     def _claimed(self, results: list[Any] | None, _error: Exception | None) -> None:
         self._reading = False
         if results is None:
             return
+        claimed, is_full = results[0]
         released = []
-        for submission, missing in results[0]:
-            if submission.id not in self._held and not self._place(submission, missing):
+        for submission, missing, until_ms in claimed:
+            if submission.id not in self._held and not self._place(submission, missing, until_ms):
                 released.append(submission)
         self._release(released)
         self._pump_all()
+        if is_full and not released:
+            self._read()
 
 
-def _release_claims(transaction: Transaction, rows: list[Any]) -> None:
+def _write_claims(transaction: Transaction, rows: list[Any]) -> None:
     transaction.claim_submissions(rows)
 
 
 def _ignore(_results: object, error: Exception | None) -> None:
     if error is not None:
-        log.warning("claims_not_released", error=str(error))  # their lease ends by itself
+        log.warning("claims_not_written", error=str(error))  # their lease ends by itself
