@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from homing.engine.rows import parked_receipt_of
-from homing.model.report import Receipt, Status, may_follow
+from homing.model.report import Receipt, Status, is_final, may_follow
 from homing.wire.message_id import Spelling, candidates, canonical
 
 if TYPE_CHECKING:
@@ -56,13 +56,14 @@ class Matching:
         """Whether a receipt whose id fits is about this segment.
 
         Of an SMSC that counts its ids, a receipt that outran its answer fits some older message by chance:
-        in another base, or since counting began anew. That one has another number, or hears nothing new.
+        in another base, or since counting began anew. That one has another number, or has come to its end.
         """
         is_about = _is_about(receipt, row)
-        is_new = may_follow(receipt.status, Status(row.segment_status))
+        known = Status(row.segment_status)
+        is_open = not is_final(known) or may_follow(receipt.status, known)
         if spelling is Spelling.same:
-            return is_about or is_new
-        return is_about and (is_new or (receipt.message_ids[0], row.submission, row.number) in self._reread)
+            return is_about or is_open
+        return is_about and (is_open or (receipt.message_ids[0], row.submission, row.number) in self._reread)
 
 
 def keys_of(receipt: Receipt) -> list[tuple[str, Spelling]]:
