@@ -206,6 +206,10 @@ def test_what_has_no_answer_in_time_comes_again(monkeypatch: pytest.MonkeyPatch)
     async def main() -> None:
         async with clients() as network:
             esme = await network.bind(lambda _message: next(answers))
+            (line,) = network.simulator.lines
+            await until(
+                lambda: line._timer_ms > line._now_ms() + 1000
+            )  # nothing but an idle line is looked at
             network.simulator.send_message("447700900123", "60999", "Hello")
             await until(lambda: network.simulator.acknowledged, within_s=5)
             assert texts(esme) == ["Hello"] * 2

@@ -161,6 +161,20 @@ def test_a_receipt_on_another_bind_is_of_the_same_client() -> None:
     uvloop.run(main())
 
 
+def test_the_receipt_after_a_broken_line_comes_over_the_next() -> None:
+    async def main() -> None:
+        async with clients() as network:
+            first = await network.bind()
+            first.submit(submission("447700900953"))
+            await until(lambda: first.is_gone)
+            assert (len(first.answers), first.unanswered, first.deliveries) == (1, [], [])
+            second = await network.bind()
+            await until(lambda: second.deliveries)
+            assert read(second.deliveries[0]).message_ids == (first.answers[0].message_id,)
+
+    uvloop.run(main())
+
+
 def test_a_slow_receipt_is_passed_by_others() -> None:
     async def main() -> None:
         async with clients() as network:
