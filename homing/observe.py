@@ -2,9 +2,11 @@
 
 Events are words with underscores, their fields key and value. They go to stderr, for people or as one JSON
 object a line; what libraries log through ``logging`` comes out in the same form. A traceback shows no local
-variables: they hold passwords and keys.
+variables: they hold passwords and keys. What cannot be written, because the disk behind stderr is full, is
+dropped: work does not end for want of a log.
 """
 
+import contextlib
 import logging
 import sys
 from typing import Literal
@@ -15,6 +17,18 @@ from structlog.tracebacks import ExceptionDictTransformer
 Format = Literal["console", "json"]
 
 _LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
+
+
+class _Stderr:
+    """Takes every line, and loses what standard error does not take."""
+
+    def write(self, text: str) -> None:
+        with contextlib.suppress(OSError):
+            sys.stderr.write(text)
+
+    def flush(self) -> None:
+        with contextlib.suppress(OSError):
+            sys.stderr.flush()
 
 
 def configure_logging(level: str = "info", format_: Format = "console") -> None:
@@ -39,7 +53,7 @@ def configure_logging(level: str = "info", format_: Format = "console") -> None:
     structlog.configure(
         processors=[*shared, *last],
         wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[level]),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=structlog.PrintLoggerFactory(_Stderr()),  # type: ignore[arg-type]
         cache_logger_on_first_use=True,
     )
     handler = logging.StreamHandler(sys.stderr)

@@ -29,3 +29,13 @@ def test_a_traceback_shows_no_local_variables(format_: str) -> None:
     assert "no good" in done.stderr
     assert "login" in done.stderr
     assert "hunter2" not in done.stderr
+
+
+@pytest.mark.parametrize("format_", ["console", "json"])
+def test_a_log_that_cannot_be_written_stops_nothing(format_: str) -> None:
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [sys.executable, "-c", f"{FAULT}\nprint('went on')", format_],
+            stdout=subprocess.PIPE, stderr=full, text=True, check=False,
+        )  # fmt: skip
+    assert done.stdout == "went on\n"

@@ -120,8 +120,8 @@ class Journal:
             if is_store_trouble(error):
                 _fail(group, error)
                 self.trouble = str(error)
-                log.error("store_unavailable", error=str(error), writes=len(group))
                 self._tell(group)
+                log.error("store_unavailable", error=str(error), writes=len(group))
                 return False
             if len(group) > 1:
                 outcomes = [self._commit(transaction, [write]) for write in group]
