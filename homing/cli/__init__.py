@@ -11,7 +11,7 @@ import typer
 
 from homing import __version__
 from homing.cli import account, deliveries, endpoint, ledger, network, node, number, submission
-from homing.cli.opening import plain_errors
+from homing.cli.opening import plain_errors, say_error
 
 app = typer.Typer(
     name="homing",
@@ -73,6 +73,15 @@ def _messages() -> None:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """The entry of the program."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    if not all(map(_is_text, given)):
+        say_error("an argument is not UTF-8")
+        sys.exit(2)
     with plain_errors():
-        app(args=None if arguments is None else list(arguments))
+        app(args=given)
     sys.exit(0)
+
+
+def _is_text(argument: str) -> bool:
+    """Octets that are not UTF-8 come as surrogates, which neither the store nor JSON can hold."""
+    return not any("\ud800" <= character <= "\udfff" for character in argument)

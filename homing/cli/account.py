@@ -1,5 +1,6 @@
 """``homing account``: customers and their credentials."""
 
+from math import isfinite
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -16,6 +17,12 @@ Name = Annotated[str, typer.Argument(metavar="NAME", help="Name of the account."
 What = Literal["password", "inbound-password", "api-key"]
 
 
+def _finite(amount: float | None) -> float | None:
+    if amount is not None and not isfinite(amount):
+        raise typer.BadParameter("not an amount")
+    return amount
+
+
 @app.command(epilog="Example: homing account add acme --password s3cret")
 def add(
     name: Name,
@@ -24,7 +31,8 @@ def add(
         str | None, typer.Option(help="Password for retrieving MMS; made when left out.")
     ] = None,
     credits: Annotated[
-        float | None, typer.Option(min=0, help="First credits; without it the account is unlimited.")
+        float | None,
+        typer.Option(min=0, callback=_finite, help="First credits; without it the account is unlimited."),
     ] = None,
     allow: Annotated[
         list[str] | None, typer.Option(metavar="NETWORK", help="Only these addresses may use SMSSend.")
@@ -144,7 +152,10 @@ def rotate(
 )
 def credit(
     name: Name,
-    amount: Annotated[float, typer.Argument(metavar="±N", help="Credits to add, or to take with a minus.")],
+    amount: Annotated[
+        float,
+        typer.Argument(metavar="±N", callback=_finite, help="Credits to add, or to take with a minus."),
+    ],
     note: Annotated[str | None, typer.Option(help="Why; stands in the ledger.")] = None,
     config: Config = None,
     as_json: Json = False,

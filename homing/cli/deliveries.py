@@ -8,7 +8,6 @@ from rich.console import Console
 from homing.cli.opening import opened
 from homing.cli.options import After, Config, Json, Limit, read_moment
 from homing.cli.output import ago, print_json, show, state, table
-from homing.model.errors import Refusal
 
 deliveries = typer.Typer(help="Events that are due, or were, at endpoints.", no_args_is_help=True)
 messages = typer.Typer(help="Messages that phones have sent.", no_args_is_help=True)
@@ -34,6 +33,7 @@ def list_deliveries(
 
     wanted = None if state_ is None else DeliveryState[state_.upper()]
     with opened(config) as (_settings, database), database.reading() as connection:
+        _must_exist(connection, account)
         page = deliveries_page(connection, state=wanted, account=account, limit=limit, after=after)
 
     def people(to: Console) -> None:
@@ -64,7 +64,10 @@ def list_messages(
     """List received messages, the newest first."""
     from homing.store.reading import messages_page
 
+    if unrouted and account is not None:
+        raise typer.BadParameter("--unrouted are the messages of no account")
     with opened(config) as (_settings, database), database.reading() as connection:
+        _must_exist(connection, account)
         page = messages_page(connection, account=account, unrouted=unrouted, limit=limit, after=after)
 
     def people(to: Console) -> None:
@@ -104,11 +107,12 @@ def replay(
     as_json: Json = False,
 ) -> None:
     """Give deliveries that have ended a new round of attempts: of one event, or of an account."""
-    with opened(config) as (_settings, database):
-        what = _what(id_, account, since, until, state_)
-        from homing.store import replay as store
+    from homing.store import replay as store
 
+    what = _what(id_, account, since, until, state_)
+    with opened(config) as (_settings, database):
         with database.reading() as connection:
+            _must_exist(connection, account)
             count = store.count(connection, what)
         if not (yes or as_json) and count:
             typer.confirm(f"{count} deliveries will be pushed again. Go on?", abort=True)
@@ -138,7 +142,7 @@ def _what(id_: str | None, account: str | None, since: str | None, until: str | 
         raise typer.BadParameter("give --id, or --account with --since")
     until_ms = now_ms() + 1 if until is None else read_moment(until)
     if (since_ms := read_moment(since)) >= until_ms:
-        raise Refusal("invalid", "--since is not before --until")
+        raise typer.BadParameter("--since is not before --until")
     return store.ended_of_account(account, states, since_ms, until_ms)
 
 
@@ -159,6 +163,13 @@ def _replay(database: Any, what: Any, count: int, *, quiet: bool) -> int:
                 replayed += store.replay(changing, keys, now_ms())
             progress.advance(task, len(keys))
     return replayed
+
+
+def _must_exist(connection: Any, account: str | None) -> None:
+    from homing.store import customers
+
+    if account is not None:
+        customers.account_named(connection, account)
 
 
 def _show_next(to: Console, page: dict[str, Any]) -> None:

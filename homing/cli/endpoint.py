@@ -11,13 +11,23 @@ from rich.text import Text
 
 from homing.cli.opening import opened
 from homing.cli.options import Config, Json, comma_list, read_header
-from homing.cli.output import pairs, show, state, table
+from homing.cli.output import pairs, plain, show, state, table
 
 app = typer.Typer(help="Where customers want their events pushed.", no_args_is_help=True)
 
 Id = Annotated[int, typer.Argument(metavar="ID", help="Id of the endpoint, as `endpoint list` shows it.")]
 Secret = Annotated[
     str | None, typer.Option(metavar="WHSEC", help="Signing secret (json); made when left out.")
+]
+Parts = Annotated[
+    Literal["joined", "separate"] | None,
+    typer.Option(help="Long messages in one push or one for each part; mx: separate, json: joined."),
+]
+Headers = Annotated[
+    list[str] | None, typer.Option(metavar="NAME:VALUE", help="A header for every push; may be repeated.")
+]
+UnknownAs = Annotated[
+    str | None, typer.Option(metavar="WORD", help="Push UNKNOWN reports (mx) under this word.")
 ]
 
 
@@ -45,22 +55,15 @@ def add(
     timezone: Annotated[
         str | None, typer.Option(help="Zone of dates (mx): Europe/London by default.")
     ] = None,
-    parts: Annotated[
-        Literal["joined", "separate"] | None,
-        typer.Option(help="Long messages in one push or one for each part; mx: separate, json: joined."),
-    ] = None,
+    parts: Parts = None,
     method: Annotated[
         Literal["get", "post"] | None, typer.Option(help="HTTP method (mx): get by default.")
     ] = None,
     secret: Secret = None,
     user: Annotated[str | None, typer.Option(help="User of HTTP basic authentication.")] = None,
     password: Annotated[str | None, typer.Option(help="Password of HTTP basic authentication.")] = None,
-    header: Annotated[
-        list[str] | None, typer.Option(metavar="NAME:VALUE", help="A header for every push; may be repeated.")
-    ] = None,
-    unknown_as: Annotated[
-        str | None, typer.Option(metavar="WORD", help="Push UNKNOWN reports (mx) under this word.")
-    ] = None,
+    header: Headers = None,
+    unknown_as: UnknownAs = None,
     config: Config = None,
     as_json: Json = False,
 ) -> None:
@@ -83,9 +86,12 @@ def add(
     document = {"id": id_, "secret": endpoint.secrets[0] if endpoint.secrets else None}
 
     def people(to: Console) -> None:
-        to.print(f"Endpoint {id_} of {account}: {format_} to {url}")
+        to.print(plain(f"Endpoint {id_} of {account}: {format_} to {url}"), soft_wrap=True)
         if endpoint.secrets:
-            to.print(f"signing secret: [bold]{endpoint.secrets[0]}[/]  [yellow](not shown again)[/]")
+            to.print(
+                f"signing secret: [bold]{endpoint.secrets[0]}[/]  [yellow](not shown again)[/]",
+                soft_wrap=True,
+            )
 
     show(as_json, document, people)
 
@@ -100,6 +106,8 @@ def list_(
     from homing.store import customers
 
     with opened(config) as (_settings, database), database.reading() as connection:
+        if account is not None:
+            customers.account_named(connection, account)
         items = [_document(endpoint) for endpoint in customers.endpoints(connection, account)]
 
     def people(to: Console) -> None:
@@ -178,7 +186,7 @@ def rotate_secret(id_: Id, secret: Secret = None, config: Config = None, as_json
 
 
 @app.command("test", epilog="Example: homing endpoint test 1")
-def test_(id_: Id, config: Config = None, as_json: Json = False) -> None:
+def push_sample(id_: Id, config: Config = None, as_json: Json = False) -> None:
     """Push a marked sample event once, and show what was answered. Exit 1 when it was no success."""
     from homing.store import customers
 
@@ -188,7 +196,7 @@ def test_(id_: Id, config: Config = None, as_json: Json = False) -> None:
 
     def people(to: Console) -> None:
         verdict = Text("delivered", "green") if document["delivered"] else Text("not delivered", "red")
-        to.print(pairs(f"Test of endpoint {id_}: {endpoint.url}", {**document, "delivered": verdict}))
+        to.print(pairs(f"Test of endpoint {id_}", {"url": endpoint.url, **document, "delivered": verdict}))
 
     show(as_json, document, people)
     raise typer.Exit(0 if document["delivered"] else 1)

@@ -1,6 +1,7 @@
 """``homing ledger``: the billing record of an account."""
 
 import csv
+import os
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -10,7 +11,8 @@ import typer
 
 from homing.cli.opening import opened
 from homing.cli.options import Config, Json
-from homing.cli.output import print_json
+from homing.cli.output import plain, print_json, show
+from homing.model.errors import Refusal
 
 app = typer.Typer(help="The billing record.", no_args_is_help=True)
 
@@ -39,21 +41,38 @@ def export(
     from homing.store import customers
     from homing.store.reading import ledger_entries, month_of
 
-    from_ms, until_ms = month_of(month)
+    try:
+        from_ms, until_ms = month_of(month)
+    except Refusal as refusal:
+        raise typer.BadParameter(refusal.text) from None
     with opened(config) as (_settings, database), database.reading() as connection:
         customers.account_named(connection, account)
         entries = ledger_entries(connection, account, from_ms, until_ms)
         if csv_ is not None:
-            with csv_.open("w", newline="", encoding="utf-8") as file:
-                count = _write_csv(file, entries)
-            if as_json:
-                print_json({"entries": count, "file": str(csv_)})
-            else:
-                typer.echo(f"{count} entries in {csv_}")
+            count = _write_file(csv_, entries)
+            document = {"entries": count, "file": str(csv_)}
+            show(as_json, document, lambda to: to.print(plain(f"{count} entries in {csv_}"), soft_wrap=True))
         elif as_json:
             print_json({"items": list(entries)})
         else:
-            _write_csv(sys.stdout, entries)
+            _write_stdout(entries)
+
+
+def _write_file(path: Path, entries: Iterable[dict[str, Any]]) -> int:
+    try:
+        with path.open("w", newline="", encoding="utf-8") as file:
+            return _write_csv(file, entries)
+    except OSError as error:
+        raise Refusal("unavailable", f"{path} cannot be written: {error.strerror}") from None
+
+
+def _write_stdout(entries: Iterable[dict[str, Any]]) -> None:
+    try:
+        _write_csv(sys.stdout, entries)
+        sys.stdout.flush()
+    except OSError:  # nobody reads any more; what is left in the buffer must not be tried again
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise typer.Exit(1) from None
 
 
 def _write_csv(file: Any, entries: Iterable[dict[str, Any]]) -> int:

@@ -2,12 +2,13 @@
 
 import asyncio
 import signal
+import sys
 from typing import Annotated
 
 import typer
 from rich.console import Console
 
-from homing.cli.opening import opened
+from homing.cli.opening import opened, read_settings
 from homing.cli.options import Config, Json
 from homing.cli.output import ago, show, state, table
 from homing.model.errors import Refusal
@@ -67,36 +68,54 @@ def simulate_message(
 
 
 def simulator(
-    listen: Annotated[str, typer.Option(metavar="HOST:PORT", help="Where to listen.")] = "127.0.0.1:2775",
+    listen: Annotated[
+        str | None, typer.Option(metavar="HOST:PORT", help="Where to listen; 127.0.0.1:2775 by default.")
+    ] = None,
     password: Annotated[
         str | None, typer.Option(help="The password clients must bind with; any by default.")
     ] = None,
-    latency_ms: Annotated[int, typer.Option(min=0, help="Time to answer a submission.")] = 10,
-    report_delay_ms: Annotated[int, typer.Option(min=0, help="Time from the answer to the receipt.")] = 500,
+    latency_ms: Annotated[
+        int | None, typer.Option(min=0, help="Time to answer a submission; 10 by default.")
+    ] = None,
+    report_delay_ms: Annotated[
+        int | None, typer.Option(min=0, help="Time from the answer to the receipt; 500 by default.")
+    ] = None,
     fault: Annotated[
         list[str] | None,
         typer.Option(
             metavar="NAME[=SHARE]", help="A fault that strikes messages, a share of 0 to 1 of them."
         ),
     ] = None,
+    config: Config = None,
+    as_json: Json = False,
 ) -> None:
-    """Run the network simulator alone, an SMSC for tests; Ctrl-C ends it."""
+    """Run the network simulator alone, an SMSC for tests; Ctrl-C ends it.
+
+    What is left out stands in the section [simulator] of the configuration.
+    """
     from homing.config import host_and_port
     from homing.links.simulator import Simulator
     from homing.links.simulator_fates import Faults
 
+    set_ = read_settings(config).simulator
+    listen = listen or set_.listen or "127.0.0.1:2775"
     try:
         host, port = host_and_port(listen)
         faults = Faults.parse(fault or ())
     except ValueError as error:
-        raise Refusal("invalid", str(error)) from None
+        raise typer.BadParameter(str(error)) from None
 
     async def run() -> None:
         made = Simulator(
-            latency_ms=latency_ms, report_delay_ms=report_delay_ms, password=password, faults=faults
+            latency_ms=set_.latency_ms if latency_ms is None else latency_ms,
+            report_delay_ms=set_.report_delay_ms if report_delay_ms is None else report_delay_ms,
+            password=password,
+            faults=faults,
         )
         bound = await made.start(host, port)
-        typer.echo(f"SMPP simulator at {host}:{bound}. Ctrl-C ends it.")
+        at = f"SMPP simulator at {host}:{bound}. Ctrl-C ends it."
+        show(as_json, {"host": host, "port": bound}, lambda to: to.print(at))
+        sys.stdout.flush()
         told = asyncio.Event()
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, told.set)

@@ -2,6 +2,7 @@
 
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -10,16 +11,23 @@ from rich.console import Console
 
 from homing.cli.opening import read_settings
 from homing.cli.options import Config, Json
-from homing.cli.output import print_json, show
+from homing.cli.output import plain, print_json, show
 from homing.config import check as check_file
 from homing.config import find_file, template
 from homing.model.errors import Refusal
 
 
 def init(
-    config: Annotated[Path, typer.Option("--config", metavar="FILE", help="The file to write.")] = Path(
-        "homing.toml"
-    ),
+    config: Annotated[
+        Path,
+        typer.Option(
+            "--config",
+            metavar="FILE",
+            envvar="HOMING_CONFIG",
+            show_envvar=False,
+            help="The file to write; else HOMING_CONFIG, else ./homing.toml.",
+        ),
+    ] = Path("homing.toml"),
     force: Annotated[bool, typer.Option("--force", help="Write over a file that is there.")] = False,
     as_json: Json = False,
 ) -> None:
@@ -32,7 +40,8 @@ def init(
             file.write(template())
     except OSError as error:
         raise Refusal("invalid", f"{config} cannot be written: {error.strerror}") from None
-    show(as_json, {"file": str(config)}, lambda to: to.print(f"{config} is written. Then: homing check"))
+    said = plain(f"{config} is written. Then: homing check")
+    show(as_json, {"file": str(config)}, lambda to: to.print(said))
 
 
 def serve(
@@ -40,12 +49,18 @@ def serve(
         bool, typer.Option("--migrate", help="Bring an older store up to date first.")
     ] = False,
     config: Config = None,
+    as_json: Json = False,
 ) -> None:
     """Run a node until SIGTERM or Ctrl-C; SIGHUP reads certificates again."""
     settings = read_settings(config)
     from homing.node import serve as run
 
-    raise typer.Exit(run(settings, migrate=migrate))
+    def ready(ports: Sequence[int]) -> None:
+        if as_json:
+            print_json({"node": settings.node.id, "ports": list(ports)})
+            sys.stdout.flush()
+
+    raise typer.Exit(run(settings, migrate=migrate, ready=ready))
 
 
 def check(config: Config = None, as_json: Json = False) -> None:

@@ -59,6 +59,8 @@ def list_(
     from homing.store import customers
 
     with opened(config) as (_settings, database), database.reading() as connection:
+        if account is not None:
+            customers.account_named(connection, account)
         items = [_document(number) for number in customers.numbers(connection, account)]
 
     def people(to: Console) -> None:

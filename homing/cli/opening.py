@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from homing.cli.output import printable
 from homing.config import ConfigError, Settings, find_file, load
 from homing.model.errors import Refusal, StoreUnavailable
 
@@ -22,9 +23,11 @@ def read_settings(config: Path | None) -> Settings:
 @contextmanager
 def opened(config: Path | None) -> Iterator[tuple[Settings, "Database"]]:
     """The settings, and their store, created when it is empty; a node may run on it or not."""
+    from homing.observe import configure_logging
     from homing.store.create import open_store
 
     settings = read_settings(config)
+    configure_logging("warning", settings.log.format)
     database = open_store(settings.node.store_url)
     try:
         yield settings, database
@@ -47,9 +50,6 @@ def plain_errors() -> Iterator[None]:
     except StoreUnavailable as error:
         say_error(f"the store cannot be used: {error}")
         sys.exit(1)
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(1)
     except Exception as error:
         from homing.store.create import StoreOutdated
 
@@ -63,4 +63,6 @@ def say_error(text: str) -> None:
     """One line on stderr, red for people."""
     from rich.console import Console
 
-    Console(stderr=True, soft_wrap=True, highlight=False).print(f"error: {text}", style="red", markup=False)
+    Console(stderr=True, soft_wrap=True, highlight=False).print(
+        f"error: {printable(text)}", style="red", markup=False
+    )

@@ -8,7 +8,6 @@ from typing import Annotated
 import typer
 
 from homing.model.clock import now_ms
-from homing.model.errors import Refusal
 
 Config = Annotated[
     Path | None,
@@ -26,6 +25,8 @@ After = Annotated[
 
 _AGO = re.compile(r"([0-9]{1,6})([smhd])")
 _UNIT = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MS = timedelta(milliseconds=1)
 
 
 def read_moment(text: str) -> int:
@@ -33,22 +34,22 @@ def read_moment(text: str) -> int:
     ago = _AGO.fullmatch(text.strip())
     if ago is not None:
         span = timedelta(**{_UNIT[ago[2]]: int(ago[1])})
-        return now_ms() - span // timedelta(milliseconds=1)
+        return now_ms() - span // _MS
     try:
         moment = datetime.fromisoformat(text.strip())
     except ValueError:
-        raise Refusal(
-            "invalid", f"not a time: {text} (2026-03-04, 2026-03-04T05:06:07Z or 2h for two hours ago)"
+        raise typer.BadParameter(
+            f"not a time: {text} (2026-03-04, 2026-03-04T05:06:07Z or 2h for two hours ago)"
         ) from None
     aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    return int(aware.timestamp() * 1000)
+    return (aware - _EPOCH) // _MS
 
 
 def read_header(text: str) -> tuple[str, str]:
     """``NAME:VALUE``."""
     name, colon, value = text.partition(":")
     if not colon:
-        raise Refusal("invalid", f"not a header of the form NAME:VALUE: {name[:40]}")
+        raise typer.BadParameter("a header has the form NAME:VALUE")  # it may hold a secret
     return name.strip(), value.strip()
 
 

@@ -1,4 +1,8 @@
-"""How commands show things: one JSON document, or tables and lines for people."""
+"""How commands show things: one JSON document, or tables and lines for people.
+
+People are shown what phones, networks and customers' servers said: it is never taken for markup, and no
+control character of it reaches the terminal.
+"""
 
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -11,7 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 STATE_STYLES: Mapping[str, str] = {
-    "delivered": "green", "DELIVERED": "green", "bound": "green", "yes": "green",
+    "delivered": "green", "DELIVERED": "green", "bound": "green", "enabled": "green",
     "pending": "yellow", "BUFFERED": "yellow", "SENT": "cyan", "ACCEPTED": "cyan", "connecting": "yellow",
     "dead": "red", "FAILED": "red", "REJECTED": "red", "UNKNOWN": "magenta", "down": "red",
     "paused": "yellow", "disabled": "red",
@@ -38,6 +42,22 @@ def show(as_json: bool, document: Any, people: Callable[[Console], None]) -> Non
         people(console())
 
 
+def plain(value: Any) -> Text:
+    """A value as it may stand on a terminal."""
+    if isinstance(value, Text):
+        return value
+    if isinstance(value, bool):
+        return Text("yes" if value else "no")
+    if isinstance(value, list | tuple):
+        return Text(", ".join(plain(each).plain for each in value))
+    return Text(printable("" if value is None else str(value)))
+
+
+def printable(text: str) -> str:
+    """A text in which every control character shows as its escape."""
+    return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in text)
+
+
 def state(word: str | None) -> Text:
     """A state or status in its colour."""
     return Text(word or "", style=STATE_STYLES.get(word or "", ""))
@@ -62,7 +82,7 @@ def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]], emp
     for column in columns:
         made.add_column(column, overflow="fold")
     for row in rows:
-        made.add_row(*(cell if isinstance(cell, Text) else str("" if cell is None else cell) for cell in row))
+        made.add_row(*map(plain, row))
     return made
 
 
@@ -72,5 +92,5 @@ def pairs(title: str, values: Mapping[str, Any]) -> Any:
     made.add_column(style="dim")
     made.add_column(overflow="fold")
     for name, value in values.items():
-        made.add_row(name, value if isinstance(value, Text) else str("" if value is None else value))
+        made.add_row(name, plain(value))
     return made

@@ -9,7 +9,7 @@ from rich.tree import Tree
 
 from homing.cli.opening import opened
 from homing.cli.options import Config, Json
-from homing.cli.output import show, state
+from homing.cli.output import printable, show, state
 from homing.model.errors import Refusal
 
 
@@ -127,7 +127,7 @@ def _add_segment(tree: Tree, segment: dict[str, Any]) -> None:
     branch = tree.add(line)
     for receipt in segment["receipts"]:
         said = _line("receipt", receipt["at"], "").append_text(state(receipt["status"]))
-        branch.add(said.append(f"  {receipt['raw']}", "dim"))
+        branch.add(said.append(f"  {printable(receipt['raw'] or '')}", "dim"))
 
 
 def _add_delivery(tree: Tree, delivery: dict[str, Any]) -> None:
@@ -140,7 +140,7 @@ def _add_delivery(tree: Tree, delivery: dict[str, Any]) -> None:
         outcome = attempt["error"] if attempt["status"] is None else str(attempt["status"])
         said = _line(f"attempt {attempt['number']}", attempt["at"], f"{outcome}  {attempt['took_ms']} ms")
         if attempt["answer"]:
-            said.append(f"  {attempt['answer']!r}", "dim")
+            said.append(f"  {printable(attempt['answer'])}", "dim")
         branch.add(said)
 
 

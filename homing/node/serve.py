@@ -6,6 +6,7 @@ SIGTERM and SIGINT drain, a second one ends at once; SIGHUP reads certificates a
 import asyncio
 import gc
 import signal
+from collections.abc import Callable, Sequence
 
 import structlog
 import uvloop
@@ -20,7 +21,11 @@ from homing.store.database import Database
 log = structlog.get_logger(__name__)
 
 
-def serve(settings: Settings, *, migrate: bool = False) -> int:
+Ready = Callable[[Sequence[int]], None]
+"""Is told the ports of the HTTP listeners as soon as the node takes requests."""
+
+
+def serve(settings: Settings, *, migrate: bool = False, ready: Ready = lambda _ports: None) -> int:
     """Run a node until it is told to end; returns the exit status of the process."""
     configure_logging(settings.log.level, settings.log.format)
     try:
@@ -32,10 +37,10 @@ def serve(settings: Settings, *, migrate: bool = False) -> int:
     gc.freeze()
     gc.set_threshold(50_000, 20, 50)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        return runner.run(_run(settings, database))
+        return runner.run(_run(settings, database, ready))
 
 
-async def _run(settings: Settings, database: Database) -> int:
+async def _run(settings: Settings, database: Database, ready: Ready) -> int:
     loop = asyncio.get_running_loop()
     told_to_end = asyncio.Event()
     node = Node(settings, database)
@@ -54,6 +59,7 @@ async def _run(settings: Settings, database: Database) -> int:
     except OSError as error:
         log.error("node_not_started", error=str(error))
         return 1
+    ready([listener.port for listener in node.listeners])
     await told_to_end.wait()
     await node.stop()
     return 0
