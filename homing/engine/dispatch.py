@@ -8,20 +8,21 @@ Runs on the loop. Outcomes of one turn of the loop are recorded together; nothin
 timer or a statement per delivery.
 """
 
-from collections import deque
 from collections.abc import Callable, Sequence
+from functools import partial
 from random import random
+from time import monotonic
 from typing import Any
 
 import structlog
 
+from homing.engine.destination import Destination
 from homing.engine.directory import Directory
 from homing.engine.fanout import Claim
 from homing.engine.outcomes import Outcomes, attempt_row, finished_row, record_outcomes
 from homing.engine.ports import Journal, Pusher, Transaction
 from homing.engine.rows import message_of, report_of
 from homing.engine.schedule import decide
-from homing.engine.window import Window
 from homing.model.account import Endpoint
 from homing.model.clock import made_at_ms, now_ms
 from homing.model.delivery import (
@@ -38,34 +39,16 @@ log = structlog.get_logger(__name__)
 STORE_RETRY_S = 1.0
 FLUSH_S = 0.005
 """Outcomes wait this long for company: nobody is kept waiting by them, and a commit costs more than a row."""
-POLL_MS = 1_000
+POLL_S = 1.0
 """How often the store is asked who has something due: work of commands, other nodes, and lapsed leases."""
 READ_MIN, READ_MAX = 64, 500
 """Deliveries claimed in one read of the store for one destination."""
+GONE_HOLD_S = 10.0
+"""An endpoint that is gone gets nothing meanwhile; by then the store has paused it, and every node knows."""
+IDLE_S = 30.0
+"""What has had nothing to do for so long is forgotten, so that memory is for those who are busy."""
 UNRECORDED_LIMIT = 10_000
 """Outcomes waiting for a store in trouble; beyond it no further attempt is made."""
-
-
-class Destination:
-    """What this node holds for one endpoint."""
-
-    __slots__ = ("endpoint", "hold_until_ms", "in_store", "next_due_ms", "queue", "reading", "window")
-
-    def __init__(self, endpoint: Endpoint) -> None:
-        self.endpoint = endpoint
-        self.window = Window(endpoint.concurrency, endpoint.rate_per_s)
-        self.queue: deque[Delivery] = deque()
-        self.in_store = False
-        """Something due for it may wait in the store."""
-        self.next_due_ms: int | None = None
-        """When the next retry of ours falls due there."""
-        self.hold_until_ms = 0
-        """An ordered destination sends nothing until its oldest event may be tried again."""
-        self.reading = False
-
-    @property
-    def is_ordered(self) -> bool:
-        return self.endpoint.concurrency == 1
 
 
 class Dispatch:
@@ -98,8 +81,10 @@ class Dispatch:
         self._destinations: dict[int, Destination] = {}
         self._outcomes = Outcomes()
         self._flush_due = False
-        self.unrecorded = 0
-        self._next_poll_ms = 0
+        self._unrecorded = 0
+        self._failing = 0
+        self._next_poll_s = 0.0
+        self._next_idle_s = 0.0
         self._polling = False
         self._stopped = False
         self.in_memory = 0
@@ -122,7 +107,8 @@ class Dispatch:
             or destination.window.is_dead
             or self.in_memory >= self._max
             or len(destination.queue) >= self._max_per_endpoint
-            or destination.hold_until_ms
+            or destination.hold_until_s
+            or (destination.reading and destination.is_ordered)
             or self._stopped
             or self._directory().is_parked(endpoint)
         ):
@@ -134,12 +120,14 @@ class Dispatch:
         """Take deliveries that are committed and claimed, and start what the windows allow."""
         now = now_ms()
         touched = set()
+        destinations = self._destinations
+        self.in_memory += len(deliveries)
         for delivery in deliveries:
-            destination = self._destination(delivery.endpoint)
-            if destination is None:
-                continue  # removed meanwhile: its deliveries end with it
+            destination = destinations.get(delivery.endpoint) or self._destination(delivery.endpoint)
+            if destination is None or self._stopped:  # removed or parked since it was made
+                self._release(delivery)
+                continue
             destination.queue.append(delivery)
-            self.in_memory += 1
             touched.add(destination)
         for destination in touched:
             self._pump(destination, now)
@@ -147,12 +135,17 @@ class Dispatch:
     def tick(self) -> None:
         """Probe, drain, refill: whatever is due by time rather than by an event."""
         now = now_ms()
-        if now >= self._next_poll_ms and not self._polling and not self._stopped:
+        now_s = monotonic()
+        if now_s >= self._next_poll_s and not self._polling and not self._stopped:
             self._polling = True
-            self._next_poll_ms = now + POLL_MS
+            self._next_poll_s = now_s + POLL_S
             self._journal.write(_poll, [now], self._polled)
         for destination in list(self._destinations.values()):
-            self._pump(destination, now)
+            if not destination.is_idle:
+                self._pump(destination, now)
+        if now_s >= self._next_idle_s:
+            self._next_idle_s = now_s + IDLE_S
+            self._forget_idle()
 
     def directory_changed(self) -> None:
         """Take over new limits; give up what is held for endpoints that are gone or parked."""
@@ -165,7 +158,7 @@ class Dispatch:
             elif endpoint != destination.endpoint:
                 destination.endpoint = endpoint
                 destination.window.limit(endpoint.concurrency, endpoint.rate_per_s)
-        self._next_poll_ms = 0
+        self._next_poll_s = 0.0
 
     def stop(self) -> None:
         """Start no further attempt; give back what is queued. Attempts in flight still end."""
@@ -176,29 +169,42 @@ class Dispatch:
     # --- one destination ---
 
     def _destination(self, id_: int) -> Destination | None:
+        """That of an endpoint that may be pushed to."""
         destination = self._destinations.get(id_)
         if destination is None:
-            endpoint = self._directory().endpoints.get(id_)
-            if endpoint is not None:
+            directory = self._directory()
+            endpoint = directory.endpoints.get(id_)
+            if endpoint is not None and not directory.is_parked(endpoint):
                 destination = self._destinations[id_] = Destination(endpoint)
+        else:
+            destination.is_used = True
         return destination
+
+    def _forget_idle(self) -> None:
+        for id_, destination in list(self._destinations.items()):
+            if destination.is_used:
+                destination.is_used = False
+            elif destination.is_idle:
+                del self._destinations[id_]
 
     def _pump(self, destination: Destination, now: int) -> None:
         """Start what the window allows, then see to more if the queue runs low."""
-        if self._stopped or self.unrecorded > UNRECORDED_LIMIT:
+        if self._stopped or self._unrecorded > UNRECORDED_LIMIT:
             return
-        if destination.hold_until_ms:
-            if now < destination.hold_until_ms:
+        if destination.hold_until_s:
+            if monotonic() < destination.hold_until_s:
                 return
-            destination.hold_until_ms = 0
+            destination.hold_until_s = 0.0
             destination.in_store = True
+        destination.is_used = True
         queue, window = destination.queue, destination.window
         while queue and window.can_send(now):
             delivery = queue.popleft()
             if delivery.lease_until_ms - now < self._give_up_ms:
-                self._release(delivery)  # an attempt might outlive the lease: claim it anew
-                destination.in_store = True
-                continue
+                # An attempt might outlive the lease: claim it anew, and in its order all behind it.
+                queue.appendleft(delivery)
+                self._release_queue(destination)
+                break
             self._start(destination, delivery, now)
         if (destination.in_store or destination.next_due_ms is not None) and not destination.reading:
             self._refill(destination, now)
@@ -210,7 +216,13 @@ class Dispatch:
             return
         destination.window.sent()
         self.in_flight += 1
-        request = format_.render(delivery.event, delivery.attempt, now)
+        try:
+            request = format_.render(delivery.event, delivery.attempt, now)
+        except Exception as error:  # the endpoint may have changed: what is not wanted cannot be rendered
+            log.warning("event_not_rendered", endpoint=delivery.endpoint, event_id=delivery.event.id)
+            answer = Answer(status=None, body=b"", length=0, took_ms=0, error=f"not rendered: {error!r}")
+            self._call_soon(self._answered, (destination, delivery), answer)
+            return
         self._pusher.send(format_.target, request, (destination, delivery), self._answered)
 
     def _answered(self, token: tuple[Destination, Delivery], answer: Answer) -> None:
@@ -245,6 +257,8 @@ class Dispatch:
             self._outcomes.finished.append(finished_row(DeliveryState.DEAD, delivery, answer, now))
             if outcome.endpoint_gone:
                 self._outcomes.gone.append(endpoint.id)
+                destination.hold_until_s = monotonic() + GONE_HOLD_S
+                self._release_queue(destination)
         else:
             assert isinstance(outcome, Retry)
             self._retry(destination, delivery, outcome)
@@ -256,7 +270,7 @@ class Dispatch:
         due = outcome.at_ms
         if destination.is_ordered:
             # In the store it keeps its place in the order; the destination itself waits.
-            destination.hold_until_ms = due
+            destination.hold_until_s = max(destination.hold_until_s, monotonic() + (due - now_ms()) / 1000)
             self._release_queue(destination)
             due = made_at_ms(delivery.event.id)
         elif destination.next_due_ms is None or due < destination.next_due_ms:
@@ -268,36 +282,53 @@ class Dispatch:
     def _release_queue(self, destination: Destination) -> None:
         if destination.queue:
             destination.in_store = True
+            if destination.is_ordered:
+                destination.settling += 1
+                self._outcomes.settling.append(destination)
+                self._flush_soon()
             for delivery in destination.queue:
-                self._release(delivery)
+                self._release(delivery, destination.is_ordered)
             destination.queue.clear()
 
-    def _release(self, delivery: Delivery) -> None:
+    def _release(self, delivery: Delivery, is_ordered: bool = False) -> None:
         """Give a claim back without an attempt: the event waits in the store, in the order of its birth."""
         self.in_memory -= 1
+        if delivery.lease_until_ms <= now_ms() and not is_ordered:
+            return  # it is due again by itself, and may be another node's by now
         event = delivery.event.id
         self._outcomes.released.append(
             (made_at_ms(event), None, None, event, delivery.endpoint, delivery.attempt)
         )
+        self._flush_soon()
+
+    # --- the store: recording and refilling ---
+
+    def _flush_soon(self) -> None:
         if not self._flush_due:
             self._flush_due = True
             self._call_later(FLUSH_S, self._flush)
 
-    # --- the store: recording and refilling ---
-
     def _flush(self) -> None:
         self._flush_due = False
         outcomes, self._outcomes = self._outcomes, Outcomes()
-        self.unrecorded += outcomes.held
+        self._unrecorded += outcomes.held
         self._record(outcomes)
 
-    def _record(self, outcomes: Outcomes) -> None:
+    @property
+    def unrecorded(self) -> int:
+        """How many outcomes, or whether claims given back, are on their way to the store."""
+        return self._unrecorded + (self._outcomes.held or 1 if self._flush_due else 0)
+
+    def _record(self, outcomes: Outcomes, *, again: bool = False) -> None:
         def committed(_results: object, error: Exception | None) -> None:
+            self._failing += (error is not None) - again
             if error is not None:
                 log.error("outcomes_not_recorded", outcomes=outcomes.held, error=str(error))
-                self._call_later(STORE_RETRY_S, self._record, outcomes)
+                self._call_later(STORE_RETRY_S, partial(self._record, outcomes, again=True))
             else:
-                self.unrecorded -= outcomes.held
+                self._unrecorded -= outcomes.held
+                for destination in outcomes.settling:
+                    destination.settling -= 1
 
         self._journal.write(record_outcomes, [outcomes], committed)
 
@@ -307,6 +338,10 @@ class Dispatch:
         due = destination.in_store or (destination.next_due_ms is not None and destination.next_due_ms <= now)
         if not due or not window.can_send(now) or len(destination.queue) > window.size:
             return
+        if destination.settling or self._failing:
+            return  # the store does not know yet what was tried
+        if self._destinations.get(destination.endpoint.id) is not destination:
+            return  # parked meanwhile
         room = min(self._max - self.in_memory, self._max_per_endpoint - len(destination.queue))
         limit = 1 if window.is_dead else min(room, READ_MAX, max(READ_MIN, int(window.size) * 16))
         if limit <= 0:

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from homing.engine.destination import Destination
 from homing.engine.ports import Transaction
 from homing.model.delivery import ANSWER_CAP, Answer, Delivery, DeliveryState
 
@@ -9,7 +10,7 @@ from homing.model.delivery import ANSWER_CAP, Answer, Delivery, DeliveryState
 class Outcomes:
     """Rows of one turn of the loop."""
 
-    __slots__ = ("attempts", "finished", "gone", "held", "released", "retried")
+    __slots__ = ("attempts", "finished", "gone", "held", "released", "retried", "settling")
 
     def __init__(self) -> None:
         self.finished: list[tuple[Any, ...]] = []
@@ -17,6 +18,8 @@ class Outcomes:
         self.retried: list[tuple[Any, ...]] = []
         self.released: list[tuple[Any, ...]] = []
         self.gone: list[int] = []
+        self.settling: list[Destination] = []
+        """Ordered destinations that wait for this record."""
         self.held = 0
         """How many attempts are recorded here."""
 

@@ -1,0 +1,57 @@
+"""A destination: what a node holds in memory for one endpoint. ``engine/dispatch.py`` moves it."""
+
+from collections import deque
+
+from homing.engine.window import Window
+from homing.model.account import Endpoint
+from homing.model.delivery import Delivery
+
+
+class Destination:
+    """What this node holds for one endpoint."""
+
+    __slots__ = (
+        "endpoint",
+        "hold_until_s",
+        "in_store",
+        "is_used",
+        "next_due_ms",
+        "queue",
+        "reading",
+        "settling",
+        "window",
+    )
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        self.endpoint = endpoint
+        self.window = Window(endpoint.concurrency, endpoint.rate_per_s)
+        self.queue: deque[Delivery] = deque()
+        self.in_store = False
+        """Something due for it may wait in the store."""
+        self.next_due_ms: int | None = None
+        """When the next retry of ours falls due there."""
+        self.hold_until_s = 0.0
+        """Nothing is sent until then, by the clock that never goes back: an ordered destination waits for its
+        oldest event, one that is gone for its pause."""
+        self.reading = False
+        self.settling = 0
+        """Records on their way that give back what an ordered destination held: before, nothing is read."""
+        self.is_used = True
+        """Since the idle ones were last looked for."""
+
+    @property
+    def is_ordered(self) -> bool:
+        return self.endpoint.concurrency == 1
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing is known that this destination still has to do or to remember."""
+        return not (
+            self.queue
+            or self.window.in_flight
+            or self.window.is_dead
+            or self.in_store
+            or self.reading
+            or self.hold_until_s
+            or self.next_due_ms is not None
+        )
