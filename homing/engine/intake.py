@@ -21,10 +21,8 @@ from homing.engine.rows import Row, ledger_of_message, message_row
 from homing.model.clock import Ids, now_ms
 from homing.model.delivery import Delivery
 from homing.model.message import Coding, ReceivedMessage
+from homing.wire.gsm import Concatenation
 from homing.wire.message_id import Spelling
-
-Concatenation = tuple[int, int, int]
-"""Reference, total, number of this part (TS 23.040 §9.2.3.24.1), or the same from SAR TLVs."""
 
 
 class Arrival(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -37,6 +35,7 @@ class Arrival(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     data: bytes = b""
     udh: bytes = b""
     concatenation: Concatenation | None = None
+    """Which part it is, of the header (TS 23.040 §9.2.3.24.1) or of SAR TLVs, whose reference has 16 bits."""
     network: str | None = None
 
 
@@ -113,10 +112,12 @@ class Intake:
         def committed(results: list[list[Delivery]] | None, error: Exception | None) -> None:
             if results is not None:
                 self.received += len(arrivals)
-            done(error)
-            if results is not None:
-                self._offer(batch.held)
-                self._offer(results[0])
+            try:
+                done(error)
+            finally:  # whatever a link makes of it, what is claimed is ours to push
+                if results is not None:
+                    self._offer(batch.held)
+                    self._offer(results[0])
 
         self._journal.write(self._write, [batch], committed)
 
@@ -129,7 +130,10 @@ class Intake:
             if results is None:
                 done(error)
                 return
-            done(None)
+            try:
+                done(None)
+            finally:
+                self._offer([delivery for matched in results for delivery in matched.held])
             learned = self._learned.setdefault(link, _Learned())
             learned.receipts += len(results)
             for matched in results:
@@ -137,8 +141,6 @@ class Intake:
                     learned.parked += 1
                 elif matched.spelling is not None:
                     learned.spellings[matched.spelling] += 1
-                if matched.held:
-                    self._offer(matched.held)
 
         self._journal.write(self._correlator.record_receipts, receipts, committed)
 

@@ -106,7 +106,7 @@ class Reassembly:
     ) -> None:
         arrival = part.arrival
         assert arrival.concatenation is not None
-        _reference, total, number = arrival.concatenation
+        total, number = arrival.concatenation.total, arrival.concatenation.number
         key = _key(part)
         group = groups.get(key)
         if group is not None and (known := group.parts.get(number)) is not None:
@@ -223,8 +223,8 @@ def _message(id_: int, part: Part, owner: Number | None) -> ReceivedMessage:
 def _key(part: Part) -> str:
     a = part.arrival
     assert a.concatenation is not None
-    reference, total, _number = a.concatenation
-    return f"{a.sender} {a.recipient} {reference}/{total}"
+    c = a.concatenation
+    return f"{a.sender} {a.recipient} {c.reference}/{c.total} {c.width}"
 
 
 def _write_events(transaction: Transaction, written: _Written) -> None:

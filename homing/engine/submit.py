@@ -148,9 +148,11 @@ class Submit:
                 self.accepted += len(outcome.submissions)
             else:
                 self.refused += 1
-            done(outcome)
-            if held and isinstance(outcome, Accepted) and outcome.submissions:
-                self._offer(outcome.submissions, until)
+            try:
+                done(outcome)
+            finally:
+                if held and isinstance(outcome, Accepted) and outcome.submissions:
+                    self._offer(outcome.submissions, until)
 
         claim = (self._claim.node, self._claim.life, until) if held else UNCLAIMED
         self._journal.write(record_submissions, [(batch, claim)], committed)

@@ -14,12 +14,18 @@ import structlog
 
 from homing.engine.correlate import ArrivedReceipt
 from homing.engine.directory import normalise_number
-from homing.engine.intake import Arrival, Concatenation
+from homing.engine.intake import Arrival
 from homing.links.smpp_options import SmppOptions
 from homing.model.clock import now_ms
 from homing.model.message import Coding
 from homing.model.report import Receipt, Status
-from homing.wire.gsm import decode_gsm, decode_user_data, parse_user_data_header, split_user_data
+from homing.wire.gsm import (
+    Concatenation,
+    decode_gsm,
+    decode_user_data,
+    parse_user_data_header,
+    split_user_data,
+)
 from homing.wire.receipt import is_receipt, read_receipt
 from homing.wire.smpp_codes import Tag
 from homing.wire.smpp_tlv import Tlvs, tlv_integer
@@ -135,7 +141,7 @@ def _concatenation(udh: bytes, tlvs: Tlvs | None) -> Concatenation | None:
     if udh:
         found = parse_user_data_header(udh).concatenation
         if found is not None:
-            return (found.reference, found.total, found.number) if found.total > 1 else None
+            return found if found.total > 1 else None
     if tlvs is None:
         return None
     # SMPP 3.4 §5.3.2.22, §5.3.2.23, §5.3.2.24
@@ -144,4 +150,4 @@ def _concatenation(udh: bytes, tlvs: Tlvs | None) -> Concatenation | None:
     number = tlv_integer(tlvs, Tag.SAR_SEGMENT_SEQNUM)
     if reference is None or total is None or number is None or not 0 < number <= total <= _MOST_PARTS:
         return None
-    return (reference, total, number) if total > 1 else None
+    return Concatenation(reference, total, number, 16) if total > 1 else None

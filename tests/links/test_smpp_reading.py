@@ -88,22 +88,22 @@ def sar(reference: bytes, total: int, number: int) -> dict[int, bytes]:
 @pytest.mark.parametrize(
     ("udh", "tlvs", "concatenation"),
     [
-        ("0500 03 17 03 02", None, (0x17, 3, 2)),
-        ("0608 04 1234 03 02", None, (0x1234, 3, 2)),
-        ("0b 0504 1581 0000 0003 17 02 01", None, (0x17, 2, 1)),
+        ("0500 03 17 03 02", None, (0x17, 3, 2, 8)),
+        ("0608 04 1234 03 02", None, (0x1234, 3, 2, 16)),
+        ("0b 0504 1581 0000 0003 17 02 01", None, (0x17, 2, 1, 8)),
         ("0500 03 17 01 01", None, None),
         ("0500 03 17 02 03", None, None),
-        ("", sar(b"\x01\x02", 2, 1), (0x102, 2, 1)),
+        ("", sar(b"\x01\x02", 2, 1), (0x102, 2, 1, 16)),
         ("", sar(b"\x01\x02", 1, 1), None),
         ("", sar(b"\x01\x02", 2, 3), None),
         ("", sar(b"\x01\x02", 2, 0), None),
         ("", sar(b"", 2, 1), None),
         ("", {int(Tag.SAR_TOTAL_SEGMENTS): b"\x02"}, None),
-        ("0500 03 17 03 02", sar(b"\x01\x02", 2, 1), (0x17, 3, 2)),
+        ("0500 03 17 03 02", sar(b"\x01\x02", 2, 1), (0x17, 3, 2, 8)),
     ],
 )
 def test_parts_are_known_by_header_or_tlvs(
-    udh: str, tlvs: dict[int, bytes] | None, concatenation: tuple[int, int, int] | None
+    udh: str, tlvs: dict[int, bytes] | None, concatenation: tuple[int, ...] | None
 ) -> None:
     header = bytes.fromhex(udh)
     arrival = read(mo(header + b"part", esm_class=0x40 if header else 0, tlvs=tlvs))
