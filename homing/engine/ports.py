@@ -154,8 +154,11 @@ Done = Callable[[list[Any] | None, Exception | None], None]
 class Journal(Protocol):
     """Durable writing. Nothing is told before the commit."""
 
-    def write(self, handler: Handler, items: Sequence[Any], done: Done) -> None:
-        """Run ``handler(transaction, items)`` in the next transaction, then ``done`` on the loop."""
+    def write(self, handler: Handler, items: Sequence[Any], done: Done, *, last: bool = False) -> None:
+        """Run ``handler(transaction, items)`` in the next transaction, then ``done`` on the loop.
+
+        With ``last`` the handler sees everything that was handed over before it.
+        """
 
 
 class Pusher(Protocol):

@@ -3,7 +3,8 @@
 The event loop hands over *writes*: a handler, the items it is to write, and whom to tell. One thread
 takes all that are waiting, runs each handler once over all of its items, commits, and tells the loop
 once. Nothing is told before the commit; when it fails, everyone in the group is told that instead, and
-nothing of it was written. A handler that raises for reasons of its own spoils only its own write.
+nothing of it was written. A handler that raises for reasons of its own spoils only its own write. Handlers
+run in the order in which they were first asked for, but those that are to come last see all the others.
 """
 
 import threading
@@ -34,12 +35,13 @@ class Loop(Protocol):
 
 
 class _Write:
-    __slots__ = ("done", "error", "handler", "items", "results")
+    __slots__ = ("done", "error", "handler", "items", "last", "results")
 
-    def __init__(self, handler: Handler, items: Sequence[Any], done: Done) -> None:
+    def __init__(self, handler: Handler, items: Sequence[Any], done: Done, last: bool) -> None:
         self.handler = handler
         self.items = items
         self.done = done
+        self.last = last
         self.results: list[Any] | None = None
         self.error: Exception | None = None
 
@@ -69,30 +71,35 @@ class Journal:
             self._queue.put(None)
         self._thread.join()
 
-    def write(self, handler: Handler, items: Sequence[Any], done: Done) -> None:
+    def write(self, handler: Handler, items: Sequence[Any], done: Done, *, last: bool = False) -> None:
         """Run ``handler(transaction, items)`` in the next transaction, then ``done`` on the loop.
 
         The handler gets the items of every write that shares it, and returns one result per item or
         None. ``done(results, None)`` after the commit, or ``done(None, error)`` when nothing was written:
-        :class:`StoreUnavailable` (try again) or what the handler raised.
+        :class:`StoreUnavailable` (try again) or what the handler raised. With ``last`` it runs after those
+        of the transaction without, so that it sees whatever was handed over before it.
         """
-        self._queue.put(_Write(handler, items, done))
+        self._queue.put(_Write(handler, items, done, last))
 
     def _run(self) -> None:
-        open_ = True
-        while open_:
+        group, open_ = self._take()
+        while group or open_:
             try:
                 with self._database.connection() as connection:
                     transaction = Transaction(connection, self._statements)
-                    while open_:
-                        group, open_ = self._take()
-                        if group and not self._commit(transaction, group):
+                    while group or open_:
+                        taken, group = group, []
+                        if taken and not self._commit(transaction, taken):
                             break  # a fresh connection: this one may be broken
+                        if open_:
+                            group, open_ = self._take()
             except Exception as error:
                 self.trouble = str(error)
-                group, open_ = self._take()
                 _fail(group, error)
                 self._tell(group)
+                group = []
+            if open_ and not group:  # a connection is opened for somebody: trouble may have ended meanwhile
+                group, open_ = self._take()
 
     def _take(self) -> tuple[list[_Write], bool]:
         """Wait for a write; return it with all that wait by now, and whether the journal stays open."""
@@ -124,9 +131,8 @@ class Journal:
                 log.error("store_unavailable", error=str(error), writes=len(group))
                 return False
             if len(group) > 1:
-                outcomes = [self._commit(transaction, [write]) for write in group]
-                return all(outcomes)
-            group[0].error = error
+                return self._commit_each(transaction, group)
+            group[0].results, group[0].error = None, error
             log.exception("write_failed", handler=getattr(group[0].handler, "__qualname__", "?"))
         else:
             self.commits += 1
@@ -135,13 +141,24 @@ class Journal:
         self._tell(group)
         return True
 
+    def _commit_each(self, transaction: Transaction, group: list[_Write]) -> bool:
+        """Each write by itself, because one of them spoils the others; after trouble of the store no more."""
+        for at, write in enumerate(group, 1):
+            if not self._commit(transaction, [write]):
+                rest = group[at:]
+                _fail(rest, StoreUnavailable(self.trouble or ""))
+                self._tell(rest)
+                return False
+        return True
+
     @staticmethod
     def _apply(transaction: Transaction, group: list[_Write]) -> None:
-        by_handler: dict[Handler, list[_Write]] = {}
+        first: dict[Handler, list[_Write]] = {}
+        last: dict[Handler, list[_Write]] = {}
         for write in group:
-            by_handler.setdefault(write.handler, []).append(write)
+            (last if write.last else first).setdefault(write.handler, []).append(write)
         with transaction:
-            for handler, writes in by_handler.items():
+            for handler, writes in (*first.items(), *last.items()):
                 if len(writes) == 1:
                     writes[0].results = handler(transaction, list(writes[0].items))
                     continue
