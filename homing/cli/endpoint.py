@@ -217,6 +217,7 @@ async def _push_sample(endpoint: Any, settings: Any) -> dict[str, Any]:
         allow_private_networks=push.allow_private_networks,
         expect_s=push.expect_s,
         give_up_s=push.give_up_s,
+        max_answer_bytes=push.max_answer_bytes,
     )
     format_ = prepare(endpoint)
     at_ms = now_ms()

@@ -41,6 +41,7 @@ class Core:
             allow_private_networks=push.allow_private_networks,
             expect_s=push.expect_s,
             give_up_s=push.give_up_s,
+            max_answer_bytes=push.max_answer_bytes,
         )
         self.dispatch = Dispatch(
             journal=self.journal,

@@ -65,6 +65,7 @@ class Node:
         self.listeners: list[Listener] = []
         self._clockwork = Clockwork(self._loop)
         self._is_draining = False
+        self._logins = Logins(lambda: self.core.directory, settings.submit.login_failures_per_min)
         self._watching: asyncio.Task[None] | None = None
         self._upkeep: asyncio.Task[None] | None = None
 
@@ -116,6 +117,7 @@ class Node:
         )
         await self._settle()
         core.journal.stop()
+        self._logins.close()
         self._database.close()
         log.info("node_stopped")
 
@@ -177,7 +179,7 @@ class Node:
             directory=lambda: core.directory,
             submit=core.submit,
             ids=core.ids,
-            logins=Logins(lambda: core.directory, settings.submit.login_failures_per_min),
+            logins=self._logins,
             records=StoreRecords(self._database),
             test_endpoint=self.test_endpoint,
             check_url=lambda url: check_url(url, allow_private_networks=allow_private),

@@ -2,7 +2,7 @@
 
 Promises exactly one call of ``done`` for each push that was started on it, unless it is ``abandoned``; the
 connection is free for the next push before that call. Whatever a server sends is bounded: 64 KiB of head
-and 64 KiB of body, of which the first octets are kept. What goes wrong is an ``Answer`` with an error,
+and ``body_cap`` of body, of which the first octets are kept. What goes wrong is an ``Answer`` with an error,
 which never repeats the request: URLs carry credentials here.
 """
 
@@ -18,7 +18,6 @@ from homing.model.delivery import ANSWER_CAP, Answer
 from homing.wire.target import Target
 
 HEAD_CAP = 65_536
-BODY_CAP = 65_536
 LONGEST_LIFE_S = 300.0
 """After so long a connection is not used again, so that a name which moved is looked up again."""
 
@@ -95,6 +94,7 @@ class Connection(asyncio.Protocol):
 
     __slots__ = (
         "_body",
+        "_body_cap",
         "_complete",
         "_counters",
         "_done",
@@ -120,10 +120,11 @@ class Connection(asyncio.Protocol):
 
     _transport: asyncio.Transport
 
-    def __init__(self, pool: Pool, counters: Counters, expect_s: float) -> None:
+    def __init__(self, pool: Pool, counters: Counters, expect_s: float, body_cap: int) -> None:
         self._pool = pool
         self._counters = counters
         self._expect_ms = int(expect_s * 1000)
+        self._body_cap = body_cap
         self._parser = httptools.HttpResponseParser(self)
         self._opened_s = self.since_s = time.monotonic()
         """``since_s``: when the push under way began (busy), or the last one ended (idle)."""
@@ -206,7 +207,7 @@ class Connection(asyncio.Protocol):
                 return
         if self._complete:
             self._answered()
-        elif self._length > BODY_CAP:
+        elif self._length > self._body_cap:
             self._keep = False
             self._answered()
         elif self._head_octets > HEAD_CAP and not self._headers_done:

@@ -46,6 +46,7 @@ class HttpPush:
         give_up_s: float = 60.0,
         connect_s: float = 10.0,
         idle_s: float = 30.0,
+        max_answer_bytes: int = 65_536,
         lookup: Lookup = system_lookup,
     ) -> None:
         self._loop = loop
@@ -57,6 +58,7 @@ class HttpPush:
         self._give_up_s = give_up_s
         self._connect_s = connect_s
         self._idle_s = idle_s
+        self._body_cap = max_answer_bytes
         self._pools: dict[Target, Pool] = {}
         self._opening: set[asyncio.Task[None]] = set()
         self._sweeper: asyncio.TimerHandle | None = None
@@ -181,7 +183,7 @@ class HttpPush:
             try:
                 async with asyncio.timeout(share_s):
                     _, connection = await self._loop.create_connection(
-                        lambda: Connection(pool, self.counters, self._expect_s),
+                        lambda: Connection(pool, self.counters, self._expect_s, self._body_cap),
                         address,
                         target.port,
                         ssl=self.ssl_context if is_tls else None,

@@ -1,4 +1,4 @@
-"""The sample event that ``endpoint test`` pushes: it says of itself that it is a test, and is kept nowhere."""
+"""The sample event that ``endpoint test`` pushes: it says that it is a test, and it is kept nowhere."""
 
 from homing.model.account import Endpoint
 from homing.model.delivery import Event
