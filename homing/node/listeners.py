@@ -93,7 +93,6 @@ class Listener:
         tls: tuple[Path, Path] | None,
         max_connections: int,
         idle_timeout_s: int,
-        drain_s: float,
     ) -> None:
         """``tls`` is the certificate chain and its key; None = plain HTTP."""
         self._socket = bound
@@ -112,7 +111,6 @@ class Listener:
                 server_header=False,
                 limit_concurrency=max_connections,
                 timeout_keep_alive=idle_timeout_s,
-                timeout_graceful_shutdown=max(1, round(drain_s)),
                 ssl_context_factory=_giving(self.context),
             )
         )
@@ -141,8 +139,9 @@ class Listener:
         if self.context is not None and self._tls is not None:
             self.context.load_cert_chain(*self._tls)
 
-    async def stop(self) -> None:
-        """Take no more connections, let requests under way end, close."""
+    async def stop(self, drain_s: float) -> None:
+        """Take no more connections, let requests under way end within this time, close."""
+        self._server.config.timeout_graceful_shutdown = max(1, round(drain_s))
         self._server.should_exit = True
         if self._task is not None:
             await asyncio.gather(self._task, return_exceptions=True)

@@ -84,7 +84,6 @@ class Node:
                 tls=tls,
                 max_connections=http.max_connections,
                 idle_timeout_s=http.idle_timeout_s,
-                drain_s=self._settings.node.drain_s,
             )
             self.listeners.append(listener)
             await listener.start()
@@ -105,11 +104,11 @@ class Node:
         log.info("node_draining", drain_s=drain_s, pushes=core.dispatch.in_flight)
         core.outbox.stop()
         core.dispatch.stop()
-        await asyncio.gather(
-            *(listener.stop() for listener in self.listeners),
-            self.networks.stop_links(drain_s),
-            core.pusher.close(drain_s),
-        )
+        until_s = self._loop.time() + drain_s
+        await asyncio.gather(self.networks.stop_links(drain_s), core.pusher.close(drain_s))
+        # Last: until now whoever submits is told to try again, and /readyz says why.
+        left_s = until_s - self._loop.time()
+        await asyncio.gather(*(listener.stop(left_s) for listener in self.listeners))
         self._clockwork.stop()
         await self.networks.stop_simulator()
         await asyncio.gather(

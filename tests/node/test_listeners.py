@@ -38,13 +38,13 @@ async def echo(scope: Any, receive: Any, send: Any) -> None:
 
 @asynccontextmanager
 async def listening(**changes: Any) -> AsyncIterator[Listener]:
-    options = {"tls": None, "max_connections": 50, "idle_timeout_s": 1, "drain_s": 1.0} | changes
+    options = {"tls": None, "max_connections": 50, "idle_timeout_s": 1} | changes
     listener = Listener(echo, bind("127.0.0.1", 0), **options)
     await listener.start()
     try:
         yield listener
     finally:
-        await listener.stop()
+        await listener.stop(1.0)
 
 
 async def ask(port: int, octets: bytes, **options: Any) -> bytes:
