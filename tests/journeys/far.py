@@ -6,7 +6,7 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -35,12 +35,15 @@ class Push:
     at: float
 
 
+Answering = Callable[[Push], bytes | Awaitable[bytes | None] | None]
+
+
 @dataclass
 class Receiver:
-    """A customer's server. ``answer`` says what each push gets; None = no answer ever."""
+    """A customer's server. ``answer`` says, or will say, what each push gets; None = no answer ever."""
 
     port: int = 0
-    answer: Callable[[Push], bytes | None] = lambda _push: OK
+    answer: Answering = lambda _push: OK
     pushes: list[Push] = field(default_factory=list)
     by_event: dict[str, list[Push]] = field(default_factory=dict)
     changed: asyncio.Condition = field(default_factory=asyncio.Condition)
@@ -68,6 +71,8 @@ class Receiver:
                 async with self.changed:
                     self.changed.notify_all()
                 answer = self.answer(push)
+                if isinstance(answer, Awaitable):
+                    answer = await answer
                 if answer is not None:
                     writer.write(answer)
                     await writer.drain()
@@ -92,7 +97,7 @@ class Receiver:
 
 
 @asynccontextmanager
-async def receiving(answer: Callable[[Push], bytes | None] | None = None) -> AsyncIterator[Receiver]:
+async def receiving(answer: Answering | None = None) -> AsyncIterator[Receiver]:
     receiver = Receiver()
     if answer is not None:
         receiver.answer = answer
