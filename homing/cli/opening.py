@@ -23,11 +23,9 @@ def read_settings(config: Path | None) -> Settings:
 @contextmanager
 def opened(config: Path | None) -> Iterator[tuple[Settings, "Database"]]:
     """The settings, and their store, created when it is empty; a node may run on it or not."""
-    from homing.observe import configure_logging
     from homing.store.create import open_store
 
     settings = read_settings(config)
-    configure_logging("warning", settings.log.format)
     database = open_store(settings.node.store_url)
     try:
         yield settings, database

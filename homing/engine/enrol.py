@@ -4,6 +4,7 @@ Everything that can be wrong with a wish is a :class:`Refusal` that names it, be
 Secrets are given back once, beside what is kept of them.
 """
 
+import re
 from collections.abc import Callable, Sequence
 from typing import Literal, TypeVar
 
@@ -25,6 +26,7 @@ CONCURRENCY = range(1, 1001)
 SECRET_OVERLAP_MS = 24 * 3_600_000
 """How long the former signing secret stays valid after a rotation."""
 
+_WORD = re.compile(r"[A-Za-z0-9_]{1,32}")
 _Word = TypeVar("_Word", bound=str)
 _DEFAULT_PARTS: dict[Format, PartsMode] = {"mx": "separate", "json": "joined"}
 _DEFAULT_CHARSET = "iso-8859-15"
@@ -143,6 +145,10 @@ def check_endpoint(endpoint: Endpoint, check_url: Callable[[str], Sequence[str]]
         raise Refusal("invalid", f"concurrency is from {CONCURRENCY[0]} to {CONCURRENCY[-1]}")
     if endpoint.rate_per_s is not None and not 0 < endpoint.rate_per_s < float("inf"):
         raise Refusal("invalid", "rate-per-s is above 0")
+    if endpoint.user is not None and ":" in endpoint.user:
+        raise Refusal("invalid", "a user of basic credentials has no colon")  # RFC 7617 §2
+    if endpoint.unknown_as is not None and not _WORD.fullmatch(endpoint.unknown_as):
+        raise Refusal("invalid", "unknown-as is one word of letters, digits and underscores")
     for name, value in endpoint.headers:
         unfit = header_problem(name, value)
         if unfit is not None:
