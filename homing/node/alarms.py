@@ -7,7 +7,7 @@ import structlog
 log = structlog.get_logger(__name__)
 
 SAMPLE_LEAST = 20
-"""Fewer receipts in one period say nothing about a share."""
+"""Fewer receipts say nothing about a share."""
 
 
 class Alarms:
@@ -45,10 +45,10 @@ class UnmatchedWatch:
         receipts, unmatched = self._counts()
         came = receipts - self._before[0]
         stayed = max(0, unmatched - self._before[1])
-        if came >= SAMPLE_LEAST:
-            share = stayed / came
-            self._alarms.set(
-                "unmatched_receipts",
-                f"{stayed} of {came} receipts match no submission" if share > self._share else None,
-            )
+        if came < SAMPLE_LEAST:
+            return  # they count in the next period
         self._before = (receipts, unmatched)
+        is_much = stayed / came > self._share
+        self._alarms.set(
+            "unmatched_receipts", f"{stayed} of {came} receipts match no submission" if is_much else None
+        )
