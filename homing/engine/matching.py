@@ -94,7 +94,7 @@ def of_answer(a: "Answered", row: Any, early: dict[tuple[str, str], list[Any]]) 
         taken += [p for p, meant in zip(parked, is_meant, strict=True) if meant]
         if left := [p for p, meant in zip(parked, is_meant, strict=True) if not meant]:
             early[a.scope, key] = left
-    return taken
+    return sorted(taken, key=lambda p: p.id)  # as they came, whatever their spelling
 
 
 def spelling_of(item: "ArrivedReceipt", answered: "Answered") -> Spelling:
