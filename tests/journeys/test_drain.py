@@ -103,14 +103,16 @@ def test_whoever_does_not_answer_holds_the_end_up_no_longer_than_configured(
 ) -> None:
     network = Simulator(latency_ms=60_000, report_delay_ms=20)
 
-    def stall(push: Push) -> bytes | None:
-        return None if len(receiver_of[0].by_event[push.event]) == 1 else OK
+    stalled: list[Push] = []
 
-    receiver_of: list[Receiver] = []
+    def stall(push: Push) -> bytes | None:
+        if push.fields["smsmsg"] != "stalled" or stalled:
+            return OK
+        stalled.append(push)
+        return None
 
     async def run() -> None:
         async with journey(answer=stall, network=network) as j:
-            receiver_of.append(j.receiver)
             network.send_message("447700900123", "60999", "stalled")
             assert (await j.node.send("447700900001", "unanswered"))[0] == 200
             await j.receiver.until(lambda r: len(r.pushes) == 1)
