@@ -20,7 +20,7 @@ def an_account(name: str = "acme", **values: Any) -> Account:
 def a_report(status: Status = Status.DELIVERED, bits: int = 7) -> Report:
     return Report(
         id=1, at_ms=1, account="acme", submission=2, sender="1", recipient="2", status=status, reason="r",
-        report_bits=bits,
+        report_bits=bits, sequence=1,
     )  # fmt: skip
 
 

@@ -223,19 +223,21 @@ def test_an_ordered_customer_gets_his_order_also_from_the_next_life(tmp_path: Pa
         database = a_store(tmp_path, an_endpoint(concurrency=1))
         world = World(database, life=1, max_per_endpoint=2)
         world.customer.holds = True
-        for n in range(9):
+        await receive(world, "0")
+        await tick(world)  # before the first one it looks whether older ones wait
+        for n in range(1, 9):
             await receive(world, f"{n}")
         assert len(world.customer.pushed) == 1
         world.stop()
         world = World(database, life=2, max_per_endpoint=2)
         at = now_ms()
         taken = await world.write(lambda tr: tr.reclaim_former_life(1, 2, at, at + LEASE_MS))
-        assert taken == 3
+        assert 1 <= taken <= 3
         await receive(world, "9")
         for _ in range(9):
             await tick(world, 1)
             world.dispatch.directory_changed()
-        assert world.customer.texts() in ([*"0123456789"], [*"9012345678"])
+        assert world.customer.texts() == [*"0123456789"]
         world.stop()
         database.close()
 
@@ -247,6 +249,9 @@ def test_leases_that_end_in_the_queue_are_claimed_anew_in_order(tmp_path: Path, 
         world.customer.holds = True
         for n in range(5):
             await receive(world, f"{n}")
+        time.go_on(1)
+        await tick(world)
+        assert world.dispatch.in_memory == 5
         time.go_on(LEASE_MS / 1000 - 59)  # less is left than an attempt may take
         world.customer.waiting.pop()(OK)
         world.customer.holds = False

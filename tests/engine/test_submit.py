@@ -76,9 +76,9 @@ def test_what_is_wrong_is_named(wish: dict[str, Any], why: str) -> None:
 async def accept(world: World, *ids: int, segments: int = 1, **values: Any) -> Accepted | Exception:
     told: asyncio.Future[Accepted | Exception] = asyncio.get_running_loop().create_future()
     submissions = tuple(a_submission(id_, segments) for id_ in ids)
+    made: dict[str, Any] = {"metered": False, "answer": b"%d" % (ids[0] if ids else 0)}
     batch = Batch(
-        account=world.directory.accounts["acme"], submissions=submissions,
-        **({"metered": False, "answer": b"%d" % (ids[0] if ids else 0)} | values),
+        account=world.directory.accounts["acme"], submissions=submissions, **(made | values),
     )  # fmt: skip
     world.submit.accept(batch, told.set_result)
     return await told
