@@ -290,7 +290,7 @@ class Correlator:
         written.ledger.append(ledger_of_report(report, row.subaccount))
         held: list[Delivery] = []
         self._fan_out.bear(
-            report, "report", report.account, self._directory().report_endpoints(report), at_ms,
+            report, "report", report.account, self._directory().report_endpoints(report),
             written.deliveries, held,
         )  # fmt: skip
         return held

@@ -18,13 +18,13 @@ import structlog
 
 from homing.engine.destination import Destination
 from homing.engine.directory import Directory
-from homing.engine.fanout import Claim
+from homing.engine.fanout import Claim, due_at_birth
 from homing.engine.outcomes import Outcomes, attempt_row, finished_row, record_outcomes
 from homing.engine.ports import Journal, Pusher, Transaction
 from homing.engine.rows import message_of, report_of
 from homing.engine.schedule import decide
 from homing.model.account import Endpoint
-from homing.model.clock import made_at_ms, now_ms
+from homing.model.clock import now_ms
 from homing.model.delivery import (
     Answer,
     Delivery,
@@ -33,6 +33,8 @@ from homing.model.delivery import (
     Refused,
     Retry,
 )
+from homing.model.errors import StoreUnavailable
+from homing.wire.push import FORMATS
 
 log = structlog.get_logger(__name__)
 
@@ -99,9 +101,14 @@ class Dispatch:
         """Whether a delivery made now may be held in memory; else it waits in the store, in its turn."""
         destination = self._destinations.get(endpoint.id)
         if destination is None:
-            return (
-                self.in_memory < self._max and not self._stopped and not self._directory().is_parked(endpoint)
-            )
+            if self._stopped or self._directory().is_parked(endpoint):
+                return False
+            if endpoint.concurrency > 1:
+                return self.in_memory < self._max
+            # Older ones may wait in the store, of a former life or from before it was forgotten.
+            destination = self._destinations.setdefault(endpoint.id, Destination(endpoint))
+            destination.in_store = True
+            return False
         if (
             destination.in_store
             or destination.window.is_dead
@@ -127,6 +134,10 @@ class Dispatch:
             if destination is None or self._stopped:  # removed or parked since it was made
                 self._release(delivery)
                 continue
+            if destination.is_ordered and (destination.in_store or destination.hold_until_s):
+                self._settle_first(destination)  # since it was made, an older one has gone back to the store
+                self._release(delivery, True)
+                continue
             destination.queue.append(delivery)
             touched.add(destination)
         for destination in touched:
@@ -139,7 +150,7 @@ class Dispatch:
         if now_s >= self._next_poll_s and not self._polling and not self._stopped:
             self._polling = True
             self._next_poll_s = now_s + POLL_S
-            self._journal.write(_poll, [now], self._polled)
+            self._journal.write(_poll, [now], self._polled, last=True)
         for destination in list(self._destinations.values()):
             if not destination.is_idle:
                 self._pump(destination, now)
@@ -163,7 +174,7 @@ class Dispatch:
     def stop(self) -> None:
         """Start no further attempt; give back what is queued. Attempts in flight still end."""
         self._stopped = True
-        for destination in self._destinations.values():
+        for destination in list(self._destinations.values()):
             self._release_queue(destination)
 
     # --- one destination ---
@@ -231,9 +242,8 @@ class Dispatch:
         now = now_ms()
         self.in_flight -= 1
         self.in_memory -= 1
-        format_ = self._directory().formats.get(delivery.endpoint)
         outcomes = self._outcomes
-        if format_ is not None and format_.judge(answer):
+        if FORMATS[destination.endpoint.format].judge(answer):  # also when the endpoint is gone meanwhile
             destination.window.succeeded(now)
             self.delivered += 1
             outcomes.finished.append(finished_row(DeliveryState.DELIVERED, delivery, answer, now))
@@ -272,7 +282,7 @@ class Dispatch:
             # In the store it keeps its place in the order; the destination itself waits.
             destination.hold_until_s = max(destination.hold_until_s, monotonic() + (due - now_ms()) / 1000)
             self._release_queue(destination)
-            due = made_at_ms(delivery.event.id)
+            due = due_at_birth(delivery.event.id, now_ms())
         elif destination.next_due_ms is None or due < destination.next_due_ms:
             destination.next_due_ms = due
         self._outcomes.retried.append(
@@ -283,21 +293,26 @@ class Dispatch:
         if destination.queue:
             destination.in_store = True
             if destination.is_ordered:
-                destination.settling += 1
-                self._outcomes.settling.append(destination)
-                self._flush_soon()
+                self._settle_first(destination)
             for delivery in destination.queue:
                 self._release(delivery, destination.is_ordered)
             destination.queue.clear()
 
+    def _settle_first(self, destination: Destination) -> None:
+        """Nothing is read for an ordered destination before the store has what is now given back."""
+        destination.settling += 1
+        self._outcomes.settling.append(destination)
+        self._flush_soon()
+
     def _release(self, delivery: Delivery, is_ordered: bool = False) -> None:
         """Give a claim back without an attempt: the event waits in the store, in the order of its birth."""
         self.in_memory -= 1
-        if delivery.lease_until_ms <= now_ms() and not is_ordered:
+        now = now_ms()
+        if delivery.lease_until_ms <= now and not is_ordered:
             return  # it is due again by itself, and may be another node's by now
         event = delivery.event.id
         self._outcomes.released.append(
-            (made_at_ms(event), None, None, event, delivery.endpoint, delivery.attempt)
+            (due_at_birth(event, now), None, None, event, delivery.endpoint, delivery.attempt)
         )
         self._flush_soon()
 
@@ -321,11 +336,13 @@ class Dispatch:
 
     def _record(self, outcomes: Outcomes, *, again: bool = False) -> None:
         def committed(_results: object, error: Exception | None) -> None:
-            self._failing += (error is not None) - again
+            is_trouble = isinstance(error, StoreUnavailable)
+            self._failing += is_trouble - again
             if error is not None:
                 log.error("outcomes_not_recorded", outcomes=outcomes.held, error=str(error))
+            if is_trouble:
                 self._call_later(STORE_RETRY_S, partial(self._record, outcomes, again=True))
-            else:
+            else:  # what no store takes is let go: the leases end, and it is tried again
                 self._unrecorded -= outcomes.held
                 for destination in outcomes.settling:
                     destination.settling -= 1
@@ -342,7 +359,9 @@ class Dispatch:
             return  # the store does not know yet what was tried
         if self._destinations.get(destination.endpoint.id) is not destination:
             return  # parked meanwhile
-        room = min(self._max - self.in_memory, self._max_per_endpoint - len(destination.queue))
+        # However much others hold, a window full may go on: the slow must not take the place of the quick.
+        room = max(self._max - self.in_memory, 0 if destination.queue else int(window.size))
+        room = min(room, self._max_per_endpoint - len(destination.queue))
         limit = 1 if window.is_dead else min(room, READ_MAX, max(READ_MIN, int(window.size) * 16))
         if limit <= 0:
             return
@@ -357,14 +376,14 @@ class Dispatch:
                 return
             deliveries, more = results[0]
             destination.in_store = destination.in_store or more
+            self.in_memory += len(deliveries)
+            destination.queue.extend(deliveries)
             if self._destinations.get(destination.endpoint.id) is destination and not self._stopped:
-                self.offer(deliveries)
+                self._pump(destination, now_ms())
             else:
-                self.in_memory += len(deliveries)
-                for delivery in deliveries:
-                    self._release(delivery)
+                self._release_queue(destination)
 
-        self._journal.write(self._claim_due, [(destination.endpoint.id, limit)], claimed)
+        self._journal.write(self._claim_due, [(destination.endpoint.id, limit)], claimed, last=True)
 
     def _claim_due(
         self, transaction: Transaction, items: list[tuple[int, int]]

@@ -12,6 +12,7 @@ import msgspec
 
 from homing.engine.ports import Room
 from homing.model.account import Endpoint
+from homing.model.clock import made_at_ms, now_ms
 from homing.model.delivery import Delivery, DeliveryState, Event
 
 Rows = list[tuple[Any, ...]]
@@ -35,14 +36,14 @@ class FanOut:
         self._room = room
 
     def bear(
-        self, event: Event, kind: str, account: str, endpoints: Iterable[Endpoint], now_ms: int,
+        self, event: Event, kind: str, account: str, endpoints: Iterable[Endpoint],
         rows: Rows, held: list[Delivery],
     ) -> None:  # fmt: skip
         """Append a row per endpoint to ``rows``, and to ``held`` what this node will push at once."""
         claim = self._claim
         for endpoint in endpoints:
             if self._room.has_room(endpoint):
-                until = now_ms + claim.lease_ms
+                until = now_ms() + claim.lease_ms
                 held.append(
                     Delivery(
                         endpoint=endpoint.id, event=event, attempt=1, first_attempt=1, lease_until_ms=until
@@ -51,10 +52,18 @@ class FanOut:
                 node: int | None = claim.node
                 life: int | None = claim.life
             else:
-                until, node, life = now_ms, None, None
+                until, node, life = due_at_birth(event.id, now_ms()), None, None
             rows.append(
                 (
                     event.id, endpoint.id, kind, account, _PENDING, 1, 1, until, node, life,
                     None, None, None, None, None,
                 )
             )  # fmt: skip
+
+
+def due_at_birth(event: int, now_ms: int) -> int:
+    """When an event is due that nobody holds: in the store they come in the order of their birth.
+
+    Ids do not go back with the wall clock, but what is due must not wait for it to catch up.
+    """
+    return min(made_at_ms(event), now_ms)

@@ -105,7 +105,7 @@ class Intake:
                 continue
             batch.ledger.append(ledger_of_message(message, owner.account))
             self._fan_out.bear(
-                message, "message", owner.account, directory.message_endpoints(owner.account, None), at_ms,
+                message, "message", owner.account, directory.message_endpoints(owner.account, None),
                 batch.deliveries, batch.held,
             )  # fmt: skip
 

@@ -19,7 +19,7 @@ from homing.engine.rows import Row, ledger_of_message, message_of, message_row
 from homing.model.account import Number
 from homing.model.clock import Ids
 from homing.model.delivery import Delivery
-from homing.model.message import Coding, ReceivedMessage
+from homing.model.message import Coding, PartsMode, ReceivedMessage
 
 if TYPE_CHECKING:
     from homing.engine.intake import Arrival
@@ -123,7 +123,7 @@ class Reassembly:
         written.parts.append((group.id, number, message.id))
         written.messages.append(message_row(message, part_of=group.id))
         if owner is not None:
-            self._bear(message, "separate", part.at_ms, written)
+            self._bear(message, "separate", written)
         if number == 1 and self._directory().has_keywords(arrival.recipient):
             self._flush_messages(transaction, written)
             self._resolve(transaction, group, part.at_ms, written)
@@ -158,7 +158,7 @@ class Reassembly:
                 message, account=owner.account, network=owner.network or message.network
             )
             group.parts[number] = owned
-            self._bear(owned, "separate", now_ms, written)
+            self._bear(owned, "separate", written)
 
     def _make_joined(self, group: Group, now_ms: int, written: _Written) -> None:
         message = join_parts(group, now_ms)
@@ -170,16 +170,14 @@ class Reassembly:
         if message.account is not None:
             endpoints = self._directory().message_endpoints(message.account, "joined")
             self._fan_out.bear(
-                message, "message", message.account, endpoints, now_ms, written.deliveries, written.held
+                message, "message", message.account, endpoints, written.deliveries, written.held
             )
 
-    def _bear(self, message: ReceivedMessage, shape: Any, now_ms: int, written: _Written) -> None:
+    def _bear(self, message: ReceivedMessage, shape: PartsMode, written: _Written) -> None:
         assert message.account is not None
         endpoints = self._directory().message_endpoints(message.account, shape)
         written.ledger.append(ledger_of_message(message, message.account))
-        self._fan_out.bear(
-            message, "message", message.account, endpoints, now_ms, written.deliveries, written.held
-        )
+        self._fan_out.bear(message, "message", message.account, endpoints, written.deliveries, written.held)
 
     @staticmethod
     def _flush_messages(transaction: Transaction, written: _Written) -> None:
@@ -192,18 +190,23 @@ def join_parts(group: Group, at_ms: int) -> ReceivedMessage:
     """The whole message of a group, or what there is of it, in the order of its parts."""
     parts = [group.parts[number] for number in sorted(group.parts)]
     first = parts[0]
-    text = "".join(part.text for part in parts)
     codings = {part.coding for part in parts}
     if codings == {Coding.DATA}:
-        coding, data = Coding.DATA, b"".join(part.data for part in parts)
+        coding, text, data = Coding.DATA, "", b"".join(part.data for part in parts)
     elif codings == {Coding.TEXT}:
-        coding, data = Coding.TEXT, b""
+        coding, text, data = Coding.TEXT, "".join(part.text for part in parts), b""
     else:
-        coding, data = Coding.UNICODE, text.encode("utf-16-be", "surrogatepass")
+        # Joined before it is decoded: phones cut between the two halves of a character.
+        coding, data = Coding.UNICODE, b"".join(map(_utf_16, parts))
+        text = data.decode("utf-16-be", "replace")
     return msgspec.structs.replace(
         first, id=group.id, at_ms=at_ms, coding=coding, text=text, data=data, udh=b"",
         parts=len(parts), expected_parts=group.total,
     )  # fmt: skip
+
+
+def _utf_16(part: ReceivedMessage) -> bytes:
+    return part.data if part.coding is Coding.UNICODE else part.text.encode("utf-16-be", "surrogatepass")
 
 
 def _group_of(transaction: Transaction, row: Any) -> Group:

@@ -12,6 +12,7 @@ import msgspec
 from sqlalchemy import (
     Connection,
     RootTransaction,
+    case,
     delete,
     literal_column,
     select,
@@ -265,6 +266,7 @@ class Transaction:
         born_at_ms = (
             d.c.event.op(">>")(literal_column(str(BORN_SHIFT))) + EPOCH_MS
         )  # as ``made_at_ms`` reads an id
+        due_at_ms = case((born_at_ms < now_ms, born_at_ms), else_=now_ms)  # the wall clock may go back
         return self._connection.execute(
             update(d)
             .where(
@@ -275,7 +277,7 @@ class Transaction:
                 d.c.claim_node == node,
                 d.c.claim_life != life,
             )
-            .values(next_attempt_at_ms=born_at_ms, claim_node=None, claim_life=None)
+            .values(next_attempt_at_ms=due_at_ms, claim_node=None, claim_life=None)
         ).rowcount
 
     def endpoints_with_due(self, now_ms: int) -> list[int]:
