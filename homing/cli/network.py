@@ -112,13 +112,13 @@ def simulator(
             password=password,
             faults=faults,
         )
+        told = asyncio.Event()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            asyncio.get_running_loop().add_signal_handler(number, told.set)
         bound = await made.start(host, port)
         at = f"SMPP simulator at {host}:{bound}. Ctrl-C ends it."
         show(as_json, {"host": host, "port": bound}, lambda to: to.print(at))
         sys.stdout.flush()
-        told = asyncio.Event()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            asyncio.get_running_loop().add_signal_handler(number, told.set)
         await told.wait()
         await made.stop()
 
