@@ -39,7 +39,7 @@ def full(acme: Homing) -> dict[str, Any]:
 
 
 def states(homing: Homing) -> dict[str, str]:
-    return dict(items(homing.json("deliveries", "list"), "id", "state"))  # type: ignore[arg-type]
+    return dict(items(homing.json("deliveries", "list"), "id", "state"))
 
 
 def test_deliveries_are_listed_newest_first_and_by_state(full: dict[str, Any]) -> None:
@@ -60,7 +60,8 @@ def test_deliveries_are_listed_newest_first_and_by_state(full: dict[str, Any]) -
 
 def test_a_list_goes_on_after_its_last_item(full: dict[str, Any]) -> None:
     homing: Homing = full["homing"]
-    seen, after = [], ()
+    seen: list[Any] = []
+    after: tuple[str, ...] = ()
     while True:
         page = homing.json("deliveries", "list", "--limit", 1, *after)
         seen += items(page, "id")

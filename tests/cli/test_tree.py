@@ -17,6 +17,7 @@ def commands(group: TyperGroup, words: tuple[str, ...] = ()) -> Iterator[tuple[s
         if isinstance(command, TyperGroup):
             yield from commands(command, (*words, name))
         else:
+            assert isinstance(command, TyperCommand)
             yield " ".join((*words, name)), command
 
 
@@ -27,8 +28,13 @@ def groups(group: TyperGroup) -> Iterator[TyperGroup]:
             yield from groups(command)
 
 
-ROOT = get_command(app)
-assert isinstance(ROOT, TyperGroup)
+def root() -> TyperGroup:
+    command = get_command(app)
+    assert isinstance(command, TyperGroup)
+    return command
+
+
+ROOT = root()
 COMMANDS = dict(commands(ROOT))
 COMMON = {"--config", "--json", "--help"}
 WITHOUT_COMMON = {"demo"}
