@@ -76,7 +76,7 @@ class Outbox:
         self._max = max_in_memory
         self._lanes: dict[str, _Lane] = {}
         self._held: dict[int, _Held] = {}
-        self._cursor = 0
+        self._cursor = (0, 0)
         self._reading = False
         self._stopped = False
         self.throttled = 0
@@ -293,7 +293,8 @@ class Outbox:
         at_ms = now_ms()
         claim = self._claim
         rows = transaction.waiting_submissions(at_ms, claim.node, claim.life, self._cursor, limits[0])
-        self._cursor = rows[-1].id if len(rows) == limits[0] else 0
+        is_full = len(rows) == limits[0]
+        self._cursor = (rows[-1].not_before_ms, rows[-1].id) if is_full else (0, 0)
         taken = [row for row in rows if row.id not in self._held and self._route(row.recipient) is not None]
         until = at_ms + claim.lease_ms
         transaction.claim_submissions([(claim.node, claim.life, until, row.id) for row in taken])
@@ -304,7 +305,7 @@ class Outbox:
             (submission_of(row), set(range(1, row.segment_count + 1)) - answered.get(row.id, set()), until)
             for row in taken
         ]
-        return [(claimed, bool(taken) and len(rows) == limits[0])]
+        return [(claimed, bool(taken) and is_full)]
 
     def _claimed(self, results: list[Any] | None, _error: Exception | None) -> None:
         self._reading = False

@@ -38,8 +38,10 @@ class Transaction(Protocol):
         """Rows (status, reason, at_ms, submission, number)."""
 
     def waiting_submissions(
-        self, now_ms: int, node: int, life: int, after_id: int, limit: int
-    ) -> Sequence[Row]: ...
+        self, now_ms: int, node: int, life: int, after: tuple[int, int], limit: int
+    ) -> Sequence[Row]:
+        """Those that may be sent now and are nobody's, after a (not_before_ms, id), in that order."""
+
     def claim_submissions(self, rows: Rows) -> None:
         """Rows (claim_node, claim_life, claim_until_ms, id)."""
 

@@ -14,6 +14,7 @@ from sqlalchemy import (
     RootTransaction,
     case,
     delete,
+    func,
     literal_column,
     select,
     update,
@@ -107,19 +108,27 @@ class Transaction:
         self._run(self._statements.change_segment, rows)
 
     def waiting_submissions(
-        self, now_ms: int, node: int, life: int, after_id: int, limit: int
+        self, now_ms: int, node: int, life: int, after: tuple[int, int], limit: int
     ) -> Sequence[Any]:
-        """ACCEPTED submissions that are due and free: unclaimed, lapsed, or claimed by our former life."""
+        """ACCEPTED submissions that are due and free: unclaimed, lapsed, or claimed by our former life.
+
+        Two questions, those of one moment and those of later ones, because SQLite seeks no pair of values.
+        """
         s = t.submissions.c
+        moment_ms, id_ = after
         is_former_life = (s.claim_node == node) & (s.claim_life != life)
         is_free = s.claim_node.is_(None) | (s.claim_until_ms <= now_ms) | is_former_life
-        return self._ask(
+        free = (
             select(t.submissions)
-            .where(s.status == _ACCEPTED, s.id > after_id, s.not_before_ms <= now_ms, is_free)
-            .order_by(s.id)
-            .limit(limit)
+            .where(s.status == _ACCEPTED, s.not_before_ms <= now_ms, is_free)
             .with_for_update(skip_locked=True)
         )
+        at_once = free.where(s.not_before_ms == moment_ms, s.id > id_).order_by(s.id).limit(limit)
+        rows = list(self._ask(at_once))
+        if len(rows) < limit:
+            later = free.where(s.not_before_ms > moment_ms)
+            rows += self._ask(later.order_by(s.not_before_ms, s.id).limit(limit - len(rows)))
+        return rows
 
     def claim_submissions(self, rows: Rows) -> None:
         """Rows (claim_node, claim_life, claim_until_ms, id)."""
@@ -281,15 +290,20 @@ class Transaction:
         ).rowcount
 
     def endpoints_with_due(self, now_ms: int) -> list[int]:
-        """Endpoints that have at least one delivery due: one index seek each."""
+        """Endpoints that have at least one delivery due: two seeks for each that has one pending."""
         d, e = t.deliveries.c, t.endpoints.c
+        pending = select(func.min(d.endpoint).label("id")).where(d.state == _PENDING)
+        found = pending.cte("pending", recursive=True)
+        following = pending.where(d.endpoint > found.c.id).correlate(found).scalar_subquery()
+        found = found.union_all(select(following).where(found.c.id.is_not(None)))
         is_due = (
             select(d.event)
-            .where(d.state == _PENDING, d.endpoint == e.id, d.next_attempt_at_ms <= now_ms)
-            .limit(1)
+            .where(d.state == _PENDING, d.endpoint == found.c.id, d.next_attempt_at_ms <= now_ms)
+            .correlate(found)
             .exists()
         )
-        return [row[0] for row in self._ask(select(e.id).where(e.removed_at_ms.is_(None), is_due))]
+        asked = select(e.id).join(found, e.id == found.c.id).where(e.removed_at_ms.is_(None), is_due)
+        return [row[0] for row in self._ask(asked)]
 
     def messages_by_id(self, ids: Iterable[int]) -> list[Any]:
         return self._ask_in("messages_by_id", ids)

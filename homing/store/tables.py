@@ -93,6 +93,7 @@ submissions = Table(
     Index("submissions_of_account", "account", "id"),
     Index(
         "submissions_waiting",
+        "not_before_ms",
         "id",
         sqlite_where=text("status = 'ACCEPTED'"),
         postgresql_where=text("status = 'ACCEPTED'"),

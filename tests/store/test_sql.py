@@ -165,6 +165,18 @@ def test_a_node_takes_up_only_what_its_former_life_had_claimed_in_the_order_of_b
         assert due_at_ms == [made_at_ms(born[0])]
 
 
+def test_what_is_taken_up_does_not_wait_for_a_clock_that_stepped_back(opened: Open) -> None:
+    event_id = Ids(1, clock=lambda: NOW + 3_600_000).next()
+    with opened() as transaction:
+        endpoint = an_endpoint(transaction.connection)
+        rows.add_delivery(
+            transaction.connection, event_id, endpoint, next_attempt_at_ms=NOW + 5, claim_node=1,
+            claim_life=FORMER,
+        )  # fmt: skip
+        assert transaction.reclaim_former_life(1, LIFE, NOW, NOW + 75_000) == 1
+        assert [row.event for row in transaction.due_deliveries(endpoint, NOW, 10)] == [event_id]
+
+
 def test_endpoints_with_due_are_those_that_are_there(opened: Open) -> None:
     with opened() as transaction:
         first, later, removed, idle = (an_endpoint(transaction.connection) for _ in range(4))
@@ -205,14 +217,18 @@ def test_waiting_submissions_are_due_and_free(opened: Open) -> None:
         add(c, 8)
     with opened() as transaction:
 
-        def waiting(after: int, limit: int) -> list[int]:
-            return [row.id for row in transaction.waiting_submissions(NOW, 1, LIFE, after, limit)]
+        def waiting(after: int, limit: int, not_before_ms: int = 0, now_ms: int = NOW) -> list[int]:
+            after_ = (not_before_ms, after)
+            return [row.id for row in transaction.waiting_submissions(now_ms, 1, LIFE, after_, limit)]
 
         assert waiting(0, 10) == [1, 2, 5, 8]
         assert waiting(0, 2) == [1, 2]
         assert waiting(2, 2) == [5, 8]
         transaction.claim_submissions([(1, LIFE, NOW + 9, 1), (None, None, 0, 3)])
         assert waiting(0, 10) == [2, 3, 5, 8]
+        assert waiting(5, 10, 0, NOW + 1) == [8, 6]
+        assert waiting(6, 10, NOW + 1, NOW + 1) == []
+        assert waiting(0, 10, NOW + 1) == [], "the wall clock may go back"
 
 
 def test_submissions_move_on_and_await_receipts(opened: Open) -> None:
@@ -329,16 +345,16 @@ def test_what_one_node_has_locked_another_passes_over(database: Database, opened
             rows.add_submission(transaction.connection, n)
     with opened() as transaction, database.connection() as another:
         assert len(transaction.due_deliveries(1, NOW, 1)) == 1
-        assert len(transaction.waiting_submissions(NOW, 1, LIFE, 0, 1)) == 1
+        assert len(transaction.waiting_submissions(NOW, 1, LIFE, (0, 0), 1)) == 1
         with Transaction(another, Statements(database)) as other:
             assert [row.event for row in other.due_deliveries(1, NOW, 9)] == [2]
-            assert [row.id for row in other.waiting_submissions(NOW, 2, LIFE, 0, 9)] == [2]
+            assert [row.id for row in other.waiting_submissions(NOW, 2, LIFE, (0, 0), 9)] == [2]
 
 
 # --- how it seeks ---
 
-SMALL = {"accounts", "endpoints", "facts", "numbers", "balances", "link_states", "v"}
-"""Tables that grow with customers and not with traffic, and ``v``, the rows that are given."""
+SMALL = {"accounts", "endpoints", "facts", "numbers", "balances", "link_states", "pending", "v"}
+"""Tables that grow with customers and not with traffic, ``v``, the rows that are given, and endpoints."""
 
 
 def ask_everything(transaction: Transaction, endpoint: int) -> None:
@@ -350,7 +366,7 @@ def ask_everything(transaction: Transaction, endpoint: int) -> None:
     transaction.finish_deliveries([(1, 200, None, b"", 5, NOW, n, endpoint, 1) for n in two])
     transaction.retry_deliveries([(2, NOW, None, None, n, endpoint, 1) for n in two])
     transaction.move_claims([(NOW, None, None, n, endpoint, 1) for n in two])
-    transaction.waiting_submissions(NOW, 1, LIFE, 0, 500)
+    transaction.waiting_submissions(NOW, 1, LIFE, (0, 0), 500)
     transaction.claim_submissions([(1, LIFE, NOW, n) for n in two])
     transaction.mark_sent([("SENT", "sim", NOW, n) for n in two])
     transaction.change_submissions([("FAILED", "x", 1, n) for n in two])

@@ -366,7 +366,7 @@ def upgrade() -> None:
     op.create_index(
         "submissions_waiting",
         "submissions",
-        ["id"],
+        ["not_before_ms", "id"],
         unique=False,
         sqlite_where=sa.text("status = 'ACCEPTED'"),
         postgresql_where=sa.text("status = 'ACCEPTED'"),
