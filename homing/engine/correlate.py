@@ -133,6 +133,8 @@ class Correlator:
         self._directory = directory
         self._fan_out = fan_out
         self._matching = Matching()
+        self._spellings: dict[str, dict[Spelling, int]] = {}
+        """By link, how the ids of its receipts had to be read."""
         self.matched = 0
         self.repeated = 0
         self.parked = 0
@@ -141,6 +143,11 @@ class Correlator:
     def unmatched(self) -> tuple[int, int]:
         """All receipts so far, and how many of them have found no submission yet."""
         return self.matched + self.parked - self.unparked, self.parked - self.unparked
+
+    def usual_spelling(self, link: str) -> Spelling | None:
+        """How the ids in a link's receipts mostly have to be read; None = none has matched yet."""
+        counts = self._spellings.get(link)
+        return None if counts is None else max(counts, key=counts.__getitem__)
 
     def record_receipts(self, transaction: Transaction, items: list[ArrivedReceipt]) -> list[Matched]:
         """Match each receipt or park it; nothing is dropped but what says nothing new."""
@@ -247,6 +254,10 @@ class Correlator:
         """One receipt: kept raw always; moves its segment, and perhaps the submission, forward."""
         receipt = item.receipt
         self.matched += 1
+        counts = self._spellings.get(item.link)
+        if counts is None:  # whole at once: the loop reads it while the journal's thread counts
+            counts = self._spellings[item.link] = dict.fromkeys(Spelling, 0)
+        counts[spelling] += 1
         written.receipts.append(
             receipt_row(
                 self._ids.next(), case.row.submission, number, item.link, item.at_ms, spelling.value, receipt

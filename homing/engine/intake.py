@@ -22,7 +22,6 @@ from homing.model.clock import Ids, now_ms
 from homing.model.delivery import Delivery
 from homing.model.message import Coding, ReceivedMessage
 from homing.wire.gsm import Concatenation
-from homing.wire.message_id import Spelling
 
 
 class Arrival(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -47,17 +46,6 @@ class _Batch(msgspec.Struct):
     parts: list[Part]
 
 
-class _Learned:
-    """What the receipts of one link have taught."""
-
-    __slots__ = ("parked", "receipts", "spellings")
-
-    def __init__(self) -> None:
-        self.receipts = 0
-        self.parked = 0
-        self.spellings: Counter[Spelling] = Counter()
-
-
 class Intake:
     """Takes batches from links; offers what is held in memory for pushing to ``offer``."""
 
@@ -79,7 +67,8 @@ class Intake:
         self._reassembly = reassembly
         self._correlator = correlator
         self._offer = offer
-        self._learned: dict[str, _Learned] = {}
+        self._parked: Counter[str] = Counter()
+        """By link, receipts that were not matched when they came."""
         self.received = 0
         self.unrouted = 0
 
@@ -134,23 +123,16 @@ class Intake:
                 done(None)
             finally:
                 self._offer([delivery for matched in results for delivery in matched.held])
-            learned = self._learned.setdefault(link, _Learned())
-            learned.receipts += len(results)
-            for matched in results:
-                if matched.parked:
-                    learned.parked += 1
-                elif matched.spelling is not None:
-                    learned.spellings[matched.spelling] += 1
+            self._parked[link] += sum(matched.parked for matched in results)
 
         self._journal.write(self._correlator.record_receipts, receipts, committed)
 
     def learned(self, link: str) -> dict[str, Any]:
         """How receipts of a link were matched: the usual spelling of their ids, and how many had to wait."""
-        learned = self._learned.get(link) or _Learned()
-        usual = learned.spellings.most_common(1)
+        usual = self._correlator.usual_spelling(link)
         return {
-            "id_spelling": usual[0][0].value if usual else None,
-            "unmatched_receipts": learned.parked,
+            "id_spelling": None if usual is None else usual.value,
+            "unmatched_receipts": self._parked[link],
         }
 
     def _write(self, transaction: Transaction, batches: list[_Batch]) -> list[list[Delivery]]:

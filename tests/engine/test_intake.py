@@ -148,3 +148,17 @@ def test_what_receipts_teach_about_a_link_is_shown(tmp_path: Path) -> None:
         assert len(world.customer.pushed) == 2
 
     run(tmp_path, scenario)
+
+
+def test_receipts_that_outran_their_answers_teach_too(tmp_path: Path) -> None:
+    async def scenario(world: World) -> None:
+        link = FarLink()
+        world.outbox.add(link)
+        await world.send(a_submission(1))
+        assert await take_receipts(world, a_receipt("DELIVRD", str(0x17A))) is None
+        assert world.intake.learned("sim") == {"id_spelling": None, "unmatched_receipts": 1}
+        world.outbox.answered(link, [(link.take()[0], 0, "17A")])
+        await world.settle()
+        assert world.intake.learned("sim") == {"id_spelling": "decimal_to_hex", "unmatched_receipts": 1}
+
+    run(tmp_path, scenario)
