@@ -107,26 +107,28 @@ async def suffer(trouble: Trouble, directory: Path, postgres: str | None) -> Non
     async with receiving(answer) as receiver:
         enrol(url, "acme", receiver.url)
         await node.start()
-        submitted = [await node.send(f"4477009000{number:02d}", f"before{number}") for number in range(5)]
-        assert {status for status, _smsid in submitted} == {200}
-        network.send_message("447700900123", "60999", "begin")
-        await receiver.until(lambda _receiver: bool(begun))
-        for number in range(20):
-            network.send_message("447700900123", "60999", f"meanwhile{number}")
-        refused = await asyncio.gather(*(node.send("447700900050", f"meanwhile{n}") for n in range(5)))
-        assert {status for status, _why in refused} == {503}
-        await until(lambda: network.sent_again >= 20, 20)
-        await sees_trouble(node)
-        begun[0].__exit__(None, None, None)
-        await until_ready(node)
-        submitted.append(await node.send("447700900051", "after"))
-        network.send_message("447700900123", "60999", "after")
-        phones = {"begin", "after", *(f"meanwhile{number}" for number in range(20))}
-        reports = {f"REPORT {smsid} DELIVERED" for _status, smsid in submitted}
-        await receiver.until(lambda r: {p.fields["smsmsg"] for p in r.pushes} >= phones | reports)
-        judge(network, receiver, phones | reports)
-        await until(lambda: unfinished(url) == 0, 20)
-        assert await node.stop() == 0, node.log.read_text()[-4000:]
+        try:
+            submitted = [await node.send(f"4477009000{n:02d}", f"before{n}") for n in range(5)]
+            assert {status for status, _smsid in submitted} == {200}
+            network.send_message("447700900123", "60999", "begin")
+            await receiver.until(lambda _receiver: bool(begun))
+            for number in range(20):
+                network.send_message("447700900123", "60999", f"meanwhile{number}")
+            refused = await asyncio.gather(*(node.send("447700900050", f"meanwhile{n}") for n in range(5)))
+            assert {status for status, _why in refused} == {503}
+            await until(lambda: network.sent_again >= 20, 20)
+            await sees_trouble(node)
+            begun[0].__exit__(None, None, None)
+            await until_ready(node)
+            submitted.append(await node.send("447700900051", "after"))
+            network.send_message("447700900123", "60999", "after")
+            phones = {"begin", "after", *(f"meanwhile{number}" for number in range(20))}
+            reports = {f"REPORT {smsid} DELIVERED" for _status, smsid in submitted}
+            await receiver.until(lambda r: {p.fields["smsmsg"] for p in r.pushes} >= phones | reports)
+            judge(network, receiver, phones | reports)
+            await until(lambda: unfinished(url) == 0, 20)
+        finally:
+            assert await node.stop() == 0, node.log.read_text()[-4000:]
     await network.stop()
 
 
