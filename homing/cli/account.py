@@ -9,7 +9,7 @@ from rich.console import Console
 
 from homing.cli.opening import opened
 from homing.cli.options import Config, Json
-from homing.cli.output import pairs, show, state, table
+from homing.cli.output import print_pairs, show, state, table
 
 app = typer.Typer(help="Customers and their credentials.", no_args_is_help=True)
 
@@ -59,7 +59,7 @@ def add(
     document = {"name": name, **msgspec.structs.asdict(secrets)}
 
     def people(to: Console) -> None:
-        to.print(pairs(f"Account {name}", document))
+        print_pairs(to, f"Account {name}", document)
         to.print("[yellow]The passwords and the API key are not shown again.[/]")
 
     show(as_json, document, people)
@@ -85,7 +85,8 @@ def list_(config: Config = None, as_json: Json = False) -> None:
             for each in items
         ]
         columns = ("name", "state", "credits", "endpoints", "numbers")
-        to.print(table("Accounts", columns, rows, "There is no account yet: homing account add NAME"))
+        empty = "There is no account yet: homing account add NAME"
+        to.print(table("Accounts", columns, rows, empty, folds=["numbers"]))
 
     show(as_json, {"items": items}, people)
 
@@ -97,7 +98,7 @@ def show_(name: Name, config: Config = None, as_json: Json = False) -> None:
 
     with opened(config) as (_settings, database), database.reading() as connection:
         document = _document(connection, customers.account_named(connection, name))
-    show(as_json, document, lambda to: to.print(pairs(f"Account {name}", document)))
+    _show(as_json, document)
 
 
 @app.command(epilog="Example: homing account disable acme")
@@ -143,7 +144,7 @@ def rotate(
         account, secret = enrol.rotate(customers.account_named(connection, name), what, value)
         customers.change_account(connection, account)
     document = {"name": name, what.replace("-", "_"): secret}
-    show(as_json, document, lambda to: to.print(pairs(f"Account {name}", document)))
+    show(as_json, document, lambda to: print_pairs(to, f"Account {name}", document))
 
 
 @app.command(
@@ -178,7 +179,13 @@ def _change(name: str, config: Any, as_json: bool, **changes: Any) -> None:
             customers.change_account(connection, msgspec.structs.replace(account, **changes))
         with database.reading() as connection:
             document = _document(connection, customers.account_named(connection, name))
-    show(as_json, document, lambda to: to.print(pairs(f"Account {name}", document)))
+    _show(as_json, document)
+
+
+def _show(as_json: bool, document: dict[str, Any]) -> None:
+    credits = "unlimited" if document["credits"] is None else f"{document['credits']:g}"
+    title = f"Account {document['name']}"
+    show(as_json, document, lambda to: print_pairs(to, title, document | {"credits": credits}))
 
 
 def _document(connection: Any, account: Any) -> dict[str, Any]:

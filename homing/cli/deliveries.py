@@ -7,7 +7,7 @@ from rich.console import Console
 
 from homing.cli.opening import opened
 from homing.cli.options import After, Config, Json, Limit, read_moment
-from homing.cli.output import ago, print_json, show, state, table
+from homing.cli.output import ago, show, state, table
 
 deliveries = typer.Typer(help="Events that are due, or were, at endpoints.", no_args_is_help=True)
 messages = typer.Typer(help="Messages that phones have sent.", no_args_is_help=True)
@@ -39,14 +39,13 @@ def list_deliveries(
     def people(to: Console) -> None:
         rows = [
             (
-                each["id"], each["account"], each["endpoint"], each["kind"], state(each["state"]),
-                each["attempts"],
+                each["id"], each["account"], each["kind"], state(each["state"]), each["attempts"],
                 each["status"] if each["status"] is not None else each["error"], ago(each["next_attempt_at"]),
             )
             for each in page["items"]
         ]  # fmt: skip
-        columns = ("id", "account", "endpoint", "kind", "state", "attempts", "last answer", "next attempt")
-        to.print(table("Deliveries", columns, rows, "There is none."))
+        columns = ("id", "account", "kind", "state", "tries", "answer", "next")
+        to.print(table("Deliveries", columns, rows, "There is none.", folds=["answer"]))
         _show_next(to, page)
 
     show(as_json, page, people)
@@ -82,7 +81,8 @@ def list_messages(
             )
             for each in page["items"]
         ]
-        to.print(table("Messages", ("id", "when", "account", "from", "to", "text"), rows, "There is none."))
+        columns = ("id", "when", "account", "from", "to", "text")
+        to.print(table("Messages", columns, rows, "There is none.", folds=["text"]))
         _show_next(to, page)
 
     show(as_json, page, people)
@@ -115,14 +115,14 @@ def replay(
             _must_exist(connection, account)
             count = store.count(connection, what)
         if not (yes or as_json) and count:
-            typer.confirm(f"{count} deliveries will be pushed again. Go on?", abort=True)
+            typer.confirm(f"{_deliveries(count)} will be pushed again. Go on?", abort=True)
         replayed = _replay(database, what, count, quiet=as_json)
-    if as_json:
-        print_json({"found": count, "replayed": replayed})
-    else:
-        typer.echo(
-            f"{replayed} of {count} deliveries are due again." if count else "There is nothing to replay."
-        )
+    said = f"{replayed} of {_deliveries(count)} due again." if count else "There is nothing to replay."
+    show(as_json, {"found": count, "replayed": replayed}, lambda to: to.print(said))
+
+
+def _deliveries(count: int) -> str:
+    return f"{count} {'delivery' if count == 1 else 'deliveries'}"
 
 
 def _what(id_: str | None, account: str | None, since: str | None, until: str | None, state_: str) -> Any:

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from homing.cli.opening import opened
 from homing.cli.options import Config, Json, comma_list, read_header
-from homing.cli.output import pairs, plain, show, state, table
+from homing.cli.output import plain, print_pairs, show, state, table
 
 app = typer.Typer(help="Where customers want their events pushed.", no_args_is_help=True)
 
@@ -124,7 +124,7 @@ def list_(
         ]
         columns = ("id", "account", "events", "format", "url", "state")
         empty = "There is no endpoint yet: homing endpoint add ACCOUNT --url URL"
-        to.print(table("Endpoints", columns, rows, empty))
+        to.print(table("Endpoints", columns, rows, empty, folds=["url"]))
 
     show(as_json, {"items": items}, people)
 
@@ -136,7 +136,7 @@ def show_(id_: Id, config: Config = None, as_json: Json = False) -> None:
 
     with opened(config) as (_settings, database), database.reading() as connection:
         document = _document(customers.endpoint_with_id(connection, id_))
-    show(as_json, document, lambda to: to.print(pairs(f"Endpoint {id_}", document)))
+    show(as_json, document, lambda to: print_pairs(to, f"Endpoint {id_}", document))
 
 
 @app.command(epilog="Example: homing endpoint remove 1")
@@ -155,7 +155,9 @@ def remove(id_: Id, config: Config = None, as_json: Json = False) -> None:
             if some < customers.END_LIMIT:
                 break
     document = {"id": id_, "ended": ended}
-    show(as_json, document, lambda to: to.print(f"Endpoint {id_} is gone, {ended} deliveries ended with it."))
+    show(
+        as_json, document, lambda to: to.print(f"Endpoint {id_} is gone; deliveries ended with it: {ended}.")
+    )
 
 
 @app.command(epilog="Example: homing endpoint pause 1")
@@ -182,7 +184,7 @@ def rotate_secret(id_: Id, secret: Secret = None, config: Config = None, as_json
         endpoint, made = enrol.rotate_secret(customers.endpoint_with_id(connection, id_), now_ms(), secret)
         customers.change_endpoint(connection, endpoint)
     document = {"id": id_, "secret": made, "old_until": time_text(endpoint.old_secrets_until_ms or None)}
-    show(as_json, document, lambda to: to.print(pairs(f"Endpoint {id_}", document)))
+    show(as_json, document, lambda to: print_pairs(to, f"Endpoint {id_}", document))
 
 
 @app.command("test", epilog="Example: homing endpoint test 1")
@@ -196,7 +198,7 @@ def push_sample(id_: Id, config: Config = None, as_json: Json = False) -> None:
 
     def people(to: Console) -> None:
         verdict = Text("delivered", "green") if document["delivered"] else Text("not delivered", "red")
-        to.print(pairs(f"Test of endpoint {id_}", {"url": endpoint.url, **document, "delivered": verdict}))
+        print_pairs(to, f"Test of endpoint {id_}", {"url": endpoint.url, **document, "delivered": verdict})
 
     show(as_json, document, people)
     raise typer.Exit(0 if document["delivered"] else 1)
@@ -249,7 +251,7 @@ def _change(id_: int, config: Path | None, as_json: bool, **changes: Any) -> Non
         changed = msgspec.structs.replace(customers.endpoint_with_id(connection, id_), **changes)
         customers.change_endpoint(connection, changed)
     document = _document(changed)
-    show(as_json, document, lambda to: to.print(pairs(f"Endpoint {id_}", document)))
+    show(as_json, document, lambda to: print_pairs(to, f"Endpoint {id_}", document))
 
 
 def _standing(document: dict[str, Any]) -> Text:

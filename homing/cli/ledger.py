@@ -1,7 +1,6 @@
 """``homing ledger``: the billing record of an account."""
 
 import csv
-import os
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -11,7 +10,7 @@ import typer
 
 from homing.cli.opening import opened
 from homing.cli.options import Config, Json
-from homing.cli.output import plain, print_json, show
+from homing.cli.output import plain, show, writing_stdout
 from homing.model.errors import Refusal
 
 app = typer.Typer(help="The billing record.", no_args_is_help=True)
@@ -53,9 +52,10 @@ def export(
             document = {"entries": count, "file": str(csv_)}
             show(as_json, document, lambda to: to.print(plain(f"{count} entries in {csv_}"), soft_wrap=True))
         elif as_json:
-            print_json({"items": list(entries)})
+            show(as_json, {"items": list(entries)}, lambda _to: None)
         else:
-            _write_stdout(entries)
+            with writing_stdout():
+                _write_csv(sys.stdout, entries)
 
 
 def _write_file(path: Path, entries: Iterable[dict[str, Any]]) -> int:
@@ -64,15 +64,6 @@ def _write_file(path: Path, entries: Iterable[dict[str, Any]]) -> int:
             return _write_csv(file, entries)
     except OSError as error:
         raise Refusal("unavailable", f"{path} cannot be written: {error.strerror}") from None
-
-
-def _write_stdout(entries: Iterable[dict[str, Any]]) -> None:
-    try:
-        _write_csv(sys.stdout, entries)
-        sys.stdout.flush()
-    except OSError:  # nobody reads any more; what is left in the buffer must not be tried again
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        raise typer.Exit(1) from None
 
 
 def _write_csv(file: Any, entries: Iterable[dict[str, Any]]) -> int:

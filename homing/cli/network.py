@@ -2,7 +2,6 @@
 
 import asyncio
 import signal
-import sys
 from typing import Annotated
 
 import typer
@@ -39,7 +38,7 @@ def links(config: Config = None, as_json: Json = False) -> None:
             "name", "kind", "node", "state", "since", "binds", "window", "sent/s", "received/s",
             "unmatched", "ids", "last error",
         )  # fmt: skip
-        to.print(table("Links", columns, rows, "There is no link."))
+        to.print(table("Links", columns, rows, "There is no link.", folds=["last error"]))
 
     show(as_json, {"items": items}, people)
 
@@ -118,7 +117,6 @@ def simulator(
         bound = await made.start(host, port)
         at = f"SMPP simulator at {host}:{bound}. Ctrl-C ends it."
         show(as_json, {"host": host, "port": bound}, lambda to: to.print(at))
-        sys.stdout.flush()
         await told.wait()
         await made.stop()
 

@@ -11,7 +11,7 @@ from rich.console import Console
 
 from homing.cli.opening import read_settings
 from homing.cli.options import Config, Json
-from homing.cli.output import plain, print_json, show
+from homing.cli.output import plain, show
 from homing.config import check as check_file
 from homing.config import find_file, template
 from homing.model.errors import Refusal
@@ -41,7 +41,7 @@ def init(
     except OSError as error:
         raise Refusal("invalid", f"{config} cannot be written: {error.strerror}") from None
     said = plain(f"{config} is written. Then: homing check")
-    show(as_json, {"file": str(config)}, lambda to: to.print(said))
+    show(as_json, {"file": str(config)}, lambda to: to.print(said, soft_wrap=True))
 
 
 def serve(
@@ -57,8 +57,7 @@ def serve(
 
     def ready(ports: Sequence[int]) -> None:
         if as_json:
-            print_json({"node": settings.node.id, "ports": list(ports)})
-            sys.stdout.flush()
+            show(as_json, {"node": settings.node.id, "ports": list(ports)}, lambda _to: None)
 
     raise typer.Exit(run(settings, migrate=migrate, ready=ready))
 
@@ -67,19 +66,19 @@ def check(config: Config = None, as_json: Json = False) -> None:
     """Check the configuration, and say all that is wrong with it, with line and key."""
     file = find_file(config, os.environ)
     problems = check_file(file, os.environ)
-    if as_json:
-        print_json(
-            {
-                "file": None if file is None else str(file),
-                "ok": not problems,
-                "problems": [problem._asdict() for problem in problems],
-            }
-        )
-    else:
+    document = {
+        "file": None if file is None else str(file),
+        "ok": not problems,
+        "problems": [problem._asdict() for problem in problems],
+    }
+
+    def people(to: Console) -> None:
         for problem in problems:
             print(problem, file=sys.stderr)
         if not problems:
-            typer.echo(f"{file or 'the defaults'}: nothing is wrong")
+            to.print(plain(f"{file or 'the defaults'}: nothing is wrong"), soft_wrap=True)
+
+    show(as_json, document, people)
     raise typer.Exit(1 if problems else 0)
 
 

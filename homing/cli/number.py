@@ -7,7 +7,7 @@ from rich.console import Console
 
 from homing.cli.opening import opened
 from homing.cli.options import Config, Json
-from homing.cli.output import pairs, show, table
+from homing.cli.output import print_pairs, show, table
 
 app = typer.Typer(help="Numbers and short codes, and whose they are.", no_args_is_help=True)
 
@@ -46,7 +46,7 @@ def add(
             ),
         )
     document = _document(made)
-    show(as_json, document, lambda to: to.print(pairs(f"Number {made.number}", document)))
+    show(as_json, document, lambda to: print_pairs(to, f"Number {made.number}", document))
 
 
 @app.command("list", epilog="Example: homing number list --account acme")

@@ -105,13 +105,13 @@ def test_a_replay_counts_and_asks(full: dict[str, Any]) -> None:
     before = states(homing)
     declined = homing.run(*command, stdin="n\n")
     assert declined.status == 1
-    assert "1 deliveries will be pushed again" in declined.out
+    assert "1 delivery will be pushed again" in declined.out
     assert states(homing) == before
     assert homing.run(*command, stdin="").status == 1  # nobody there to answer
     assert states(homing) == before
     ran = homing.run(*command, stdin="y\n")
     assert ran.status == 0
-    assert "1 of 1 deliveries are due again" in ran.out
+    assert "1 of 1 delivery due again" in ran.out
     assert states(homing) == before | {full["dead"]: "pending"}
 
 
@@ -158,7 +158,7 @@ def test_many_are_replayed_in_chunks(acme: Homing) -> None:
             rows.add_delivery(connection, event, 1, state=2, finished_at_ms=1)
     database.close()
     ran = acme.run("replay", "--account", "acme", "--since", "2h", "--yes")
-    assert (ran.status, ran.out) == (0, "2500 of 2500 deliveries are due again.\n")
+    assert (ran.status, ran.out) == (0, "2500 of 2500 deliveries due again.\n")
 
 
 @pytest.mark.parametrize(
