@@ -8,6 +8,7 @@ from typing import Any, cast
 
 import msgspec
 import pytest
+from sqlalchemy import update
 
 from homing.engine import destination as destination_module
 from homing.engine import dispatch as module
@@ -462,3 +463,88 @@ def test_a_node_that_stops_gives_back_what_it_has_not_tried(tmp_path: Path) -> N
         }  # fmt: skip
 
     run(tmp_path, scenario)
+
+
+def test_an_outcome_that_no_store_takes_is_let_go_and_stops_nobody(
+    tmp_path: Path, time: Time, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wrong = [True]
+
+    def spoiled(transaction: Any, items: Any) -> Any:
+        if wrong.pop() if wrong else False:
+            raise ValueError("no store takes this")
+        return record_outcomes(transaction, items)
+
+    monkeypatch.setattr(module, "record_outcomes", spoiled)
+
+    async def scenario(world: World) -> None:
+        await receive(world, "a")
+        await world.settle()
+        assert (world.dispatch.unrecorded, states(world)) == (0, [(0, 1)])
+        time.go_on(2 * LEASE_MS / 1000)
+        with world.database.writing() as connection:
+            connection.execute(update(t.deliveries).values(next_attempt_at_ms=1))  # its lease has ended
+        await tick(world, 4)
+        assert (world.customer.texts(), states(world)) == (["a", "a"], [(1, 1)])
+
+    run(tmp_path, scenario)
+
+
+def test_a_success_counts_also_when_the_endpoint_has_gone_meanwhile(tmp_path: Path) -> None:
+    async def scenario(world: World) -> None:
+        world.customer.holds = True
+        await receive(world, "a")
+        with world.database.writing() as connection:
+            customers.remove_endpoint(connection, 1)
+        world.reload()
+        world.customer.waiting.pop()(OK)
+        await world.settle()
+        assert states(world) == [(1, 1)]
+
+    run(tmp_path, scenario)
+
+
+def test_who_is_slow_does_not_take_the_room_of_who_is_quick(tmp_path: Path, time: Time) -> None:
+    async def scenario(world: World) -> None:
+        world.customer.holds = True
+        for n in range(9):
+            await receive(world, f"slow{n}")
+        assert world.dispatch.in_memory == 6, "all that may be held"
+        assert len(world.customer.waiting) == 2
+        change(world, 1, events=("report",))
+        with world.database.writing() as connection:
+            customers.add_endpoint(connection, an_endpoint(events=("message",)))
+        world.reload()
+        world.customer.holds = False
+        await receive(world, *(f"quick{n}" for n in range(20)))
+        for _ in range(6):
+            time.go_on(1)
+            await tick(world)
+        assert sum(text.startswith("quick") for text in world.customer.texts()) == 20
+
+    run(tmp_path, scenario, an_endpoint(concurrency=2), max_in_memory=6)
+
+
+def test_what_is_committed_after_an_older_one_failed_waits_behind_it(tmp_path: Path, time: Time) -> None:
+    async def scenario(world: World) -> None:
+        world.customer.holds = True
+        await receive(world, "0")
+        time.go_on(1)
+        await tick(world)
+        told: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        arrivals = [
+            Arrival(sender="447700900001", recipient="60999", coding=Coding.TEXT, text=text) for text in "12"
+        ]
+        world.intake.take("sim", arrivals, told.set_result)
+        world.customer.waiting.pop()(BROKEN)
+        assert await told is None
+        world.customer.holds = False
+        await world.settle()
+        assert [row.claim_node for row in world.rows(t.deliveries)] == [None] * 3
+        time.go_on(7)
+        for _ in range(3):
+            await tick(world)
+            time.go_on(1)
+        assert world.customer.texts() == [*"0012"]
+
+    run(tmp_path, scenario, an_endpoint(concurrency=1), retry_s=[5] * 20)

@@ -174,11 +174,14 @@ def test_texts_and_data_join_as_what_they_are(tmp_path: Path) -> None:
             part("", 1, 2, coding=Coding.DATA, data=b"\x01"),
             part("", 2, 2, coding=Coding.DATA, data=b"\x02"),
             part("a", 1, 2, 8), part("\u4e2d", 2, 2, 8, coding=Coding.UNICODE, data=b"\x4e\x2d"),
+            part("\ufffd", 1, 2, 9, coding=Coding.UNICODE, data=b"\xd8\x3d"),
+            part("\ufffda", 2, 2, 9, coding=Coding.UNICODE, data=b"\xde\x00\0a"),
         )  # fmt: skip
         whole = [row for row in world.rows(t.messages) if row.parts == 2]
         assert [(row.coding, row.text, row.data) for row in whole] == [
             (Coding.DATA, "", b"\x01\x02"),
             (Coding.UNICODE, "a\u4e2d", "a\u4e2d".encode("utf-16-be")),
+            (Coding.UNICODE, "\U0001f600a", "\U0001f600a".encode("utf-16-be")),
         ]
 
     run(tmp_path, scenario)
