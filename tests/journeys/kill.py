@@ -15,8 +15,10 @@ import random
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from homing.links.simulator import Simulator
 from tests.journeys.far import NodeProcess, Push, Receiver, config, enrol, free_port, receiving, sqlite_url
@@ -53,6 +55,43 @@ class Tally:
         )
 
 
+class Owed:
+    """What was promised and has not come yet. Reads only what is new in the far sides' records."""
+
+    def __init__(self, network: Simulator, receiver: Receiver, answered: dict[str, str]) -> None:
+        self._network = network
+        self._receiver = receiver
+        self._answered = answered
+        self._read = [0, 0, 0, 0]
+        self._came: set[str] = set()
+        self._due: set[str] = set()
+
+    def now(self) -> set[str]:
+        for push in self._new(0, self._receiver.pushes):
+            said = push.fields["smsmsg"]
+            self._comes(f"message {said}" if "bits" in push.fields else f"report of {said.split()[1]}")
+        for text in self._new(1, self._network.submitted_texts):
+            self._comes(f"submission {text}")
+        for text in self._new(2, self._network.acknowledged_texts):
+            self._is_due(f"message {text}")
+        for smsid, text in self._new(3, list(self._answered.items())):
+            self._is_due(f"submission {text}")
+            self._is_due(f"report of {smsid}")
+        return set(self._due)
+
+    def _new(self, which: int, record: Sequence[Any]) -> Sequence[Any]:
+        start, self._read[which] = self._read[which], len(record)
+        return record[start:]
+
+    def _comes(self, what: str) -> None:
+        self._came.add(what)
+        self._due.discard(what)
+
+    def _is_due(self, what: str) -> None:
+        if what not in self._came:
+            self._due.add(what)
+
+
 class Harness:
     """One node, its far sides, and what each of them has seen."""
 
@@ -65,6 +104,7 @@ class Harness:
         self.chance = chance
         self.answered: dict[str, str] = {}
         """smsid -> the text of the submission, for every 200."""
+        self._owed = Owed(network, receiver, self.answered)
         self.phone_texts = 0
         self.is_flowing = True
 
@@ -90,14 +130,7 @@ class Harness:
 
     def owed(self) -> set[str]:
         """What was promised so far and has not come yet: messages, submissions, reports."""
-        fields = [push.fields for push in self.receiver.pushes]
-        pushed = {each["smsmsg"] for each in fields if "bits" in each}
-        reported = {each["smsmsg"].split()[1] for each in fields if each["smsmsg"].startswith("REPORT ")}
-        owed = {f"message {text}" for text in set(self.network.acknowledged_texts) - pushed}
-        owed |= {
-            f"submission {text}" for text in set(self.answered.values()) - set(self.network.submitted_texts)
-        }
-        return owed | {f"report of {smsid}" for smsid in self.answered.keys() - reported}
+        return self._owed.now()
 
     async def settle(self, owed: set[str], limit_s: float) -> tuple[float, set[str]]:
         """How long it takes until nothing of ``owed`` is owed any more, and what still is at the limit."""
