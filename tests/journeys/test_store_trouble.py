@@ -8,9 +8,11 @@ import asyncio
 import json
 import resource
 import sqlite3
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractContextManager, asynccontextmanager, contextmanager, suppress
 from pathlib import Path
+from typing import NamedTuple
 
 import psycopg
 import pytest
@@ -31,6 +33,13 @@ from tests.journeys.far import (
     sqlite_url,
 )
 from tests.links.smsc import until
+
+BEFORE = 5
+"""Submissions whose answers come in the time of trouble."""
+MEANWHILE = 20
+"""Messages that come in it."""
+ENDED_S = 20.0
+"""The drain, and what SQLite waits for a lock."""
 
 Trouble = Callable[[NodeProcess, str], AbstractContextManager[None]]
 
@@ -54,7 +63,8 @@ def full(node: NodeProcess, _url: str) -> Iterator[None]:
     pid = node.process.pid
     before = resource.prlimit(pid, resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY))
     yield
-    resource.prlimit(pid, resource.RLIMIT_FSIZE, before)
+    with suppress(ProcessLookupError):
+        resource.prlimit(pid, resource.RLIMIT_FSIZE, before)
 
 
 @contextmanager
@@ -81,15 +91,21 @@ def read_only(_node: NodeProcess, url: str) -> Iterator[None]:
 TROUBLES: dict[str, Trouble] = {"locked": locked, "full": full, "read_only": read_only}
 
 
-@pytest.mark.parametrize("kind", TROUBLES)
-def test_trouble_of_the_store_loses_nothing(
-    kind: str, tmp_path: Path, request: pytest.FixtureRequest
-) -> None:
-    postgres = request.getfixturevalue("postgres_database") if kind == "read_only" else None
-    asyncio.run(suffer(TROUBLES[kind], tmp_path, postgres))
+class Scene(NamedTuple):
+    """A node whose store has just fallen into trouble, amid traffic both ways."""
+
+    node: NodeProcess
+    network: Simulator
+    receiver: Receiver
+    url: str
+    end: Callable[[], object]
+    """Ends the trouble."""
+    owed: set[str]
+    """What is to come to the customer."""
 
 
-async def suffer(trouble: Trouble, directory: Path, postgres: str | None) -> None:
+@asynccontextmanager
+async def in_trouble(trouble: Trouble, directory: Path, postgres: str | None) -> AsyncIterator[Scene]:
     network = Simulator(latency_ms=400, report_delay_ms=400, keeps_records=True)
     smsc_port = await network.start("127.0.0.1", 0)
     http_port = free_port()
@@ -99,7 +115,7 @@ async def suffer(trouble: Trouble, directory: Path, postgres: str | None) -> Non
     begun: list[AbstractContextManager[None]] = []
 
     def answer(push: Push) -> bytes:
-        if push.fields["smsmsg"] == "begin":  # its outcome is the first that cannot be recorded
+        if push.fields["smsmsg"] == "begin" and not begun:  # its outcome is the first that is not recorded
             begun.append(trouble(node, url))
             begun[0].__enter__()
         return OK
@@ -108,37 +124,74 @@ async def suffer(trouble: Trouble, directory: Path, postgres: str | None) -> Non
         enrol(url, "acme", receiver.url)
         await node.start()
         try:
-            submitted = [await node.send(f"4477009000{n:02d}", f"before{n}") for n in range(5)]
+            submitted = [await node.send(f"4477009000{n:02d}", f"before{n}") for n in range(BEFORE)]
             assert {status for status, _smsid in submitted} == {200}
             network.send_message("447700900123", "60999", "begin")
             await receiver.until(lambda _receiver: bool(begun))
-            for number in range(20):
+            for number in range(MEANWHILE):
                 network.send_message("447700900123", "60999", f"meanwhile{number}")
             refused = await asyncio.gather(*(node.send("447700900050", f"meanwhile{n}") for n in range(5)))
             assert {status for status, _why in refused} == {503}
-            await until(lambda: network.sent_again >= 20, 20)
-            await sees_trouble(node)
-            begun[0].__exit__(None, None, None)
-            await until_ready(node)
-            submitted.append(await node.send("447700900051", "after"))
-            network.send_message("447700900123", "60999", "after")
-            phones = {"begin", "after", *(f"meanwhile{number}" for number in range(20))}
-            reports = {f"REPORT {smsid} DELIVERED" for _status, smsid in submitted}
-            await receiver.until(lambda r: {p.fields["smsmsg"] for p in r.pushes} >= phones | reports)
-            judge(network, receiver, phones | reports)
-            await until(lambda: unfinished(url) == 0, 20)
+            await until(lambda: network.sent_again >= MEANWHILE, 20)
+            owed = {f"REPORT {smsid} DELIVERED" for _status, smsid in submitted}
+            owed |= {"begin", *(f"meanwhile{number}" for number in range(MEANWHILE))}
+            yield Scene(node, network, receiver, url, lambda: begun[0].__exit__(None, None, None), owed)
         finally:
             assert await node.stop() == 0, node.log.read_text()[-4000:]
     await network.stop()
 
 
-def judge(network: Simulator, receiver: Receiver, owed: set[str]) -> None:
-    """Everything came, once: nothing was acknowledged that was not kept, and nothing was forgotten."""
-    assert sorted(network.submitted_texts) == sorted({*(f"before{n}" for n in range(5)), "after"})
-    assert {push.fields["smsmsg"] for push in receiver.pushes} == owed
-    assert all(len(pushes) == 1 for pushes in receiver.by_event.values())
-    repeated = [text for text, times in network.attempts.items() if times == 1]
-    assert sorted(repeated) == ["after", "begin"]  # all others were put off, and sent again
+@pytest.fixture
+def postgres(kind: str, request: pytest.FixtureRequest) -> str | None:
+    return request.getfixturevalue("postgres_database") if kind == "read_only" else None
+
+
+@pytest.mark.parametrize("kind", TROUBLES)
+def test_trouble_of_the_store_loses_nothing(kind: str, tmp_path: Path, postgres: str | None) -> None:
+    async def run() -> None:
+        async with in_trouble(TROUBLES[kind], tmp_path, postgres) as scene:
+            node, network, receiver = scene.node, scene.network, scene.receiver
+            await sees_trouble(node)
+            scene.end()
+            await until_ready(node)
+            status, smsid = await node.send("447700900051", "after")
+            assert status == 200
+            network.send_message("447700900123", "60999", "after")
+            owed = scene.owed | {"after", f"REPORT {smsid} DELIVERED"}
+            await receiver.until(lambda r: said(r) >= owed)
+            assert said(receiver) == owed
+            assert sorted(network.submitted_texts) == ["after", *(f"before{n}" for n in range(BEFORE))]
+            assert all(len(pushes) == 1 for pushes in receiver.by_event.values())
+            at_once = [text for text, times in network.attempts.items() if times == 1]
+            assert sorted(at_once) == ["after", "begin"]  # all others were put off, and sent again
+            await until(lambda: unfinished(scene.url) == 0, 20)
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("kind", TROUBLES)
+def test_a_node_can_be_ended_in_the_middle_of_trouble(
+    kind: str, tmp_path: Path, postgres: str | None
+) -> None:
+    async def run() -> None:
+        async with in_trouble(TROUBLES[kind], tmp_path, postgres) as scene:
+            began = time.monotonic()
+            assert await scene.node.stop() == 0, scene.node.log.read_text()[-4000:]
+            assert time.monotonic() - began < ENDED_S
+            scene.end()
+            await scene.node.start()
+            await scene.receiver.until(lambda r: said(r) >= scene.owed)
+            assert said(scene.receiver) == scene.owed
+            repeated = [pushes for pushes in scene.receiver.by_event.values() if len(pushes) > 1]
+            # What came of this one push could be written nowhere.
+            assert {pushes[0].fields["smsmsg"] for pushes in repeated} <= {"begin"}
+            assert set(scene.network.submitted_texts) == {f"before{n}" for n in range(BEFORE)}
+
+    asyncio.run(run())
+
+
+def said(receiver: Receiver) -> set[str]:
+    return {push.fields["smsmsg"] for push in receiver.pushes}
 
 
 async def sees_trouble(node: NodeProcess) -> None:
