@@ -114,18 +114,6 @@ def test_every_problem_of_a_configuration_is_a_line(homing: Homing) -> None:
     assert homing.run("check").err.splitlines() == [line.removeprefix("error: ") for line in lines]
 
 
-def test_a_reader_that_leaves_ends_an_export(tmp_path: Path) -> None:
-    run(tmp_path, "account", "add", "acme")
-    export = (*PROGRAM, "ledger", "export", "--account", "acme", "--month", "2026-01")
-    read, write = os.pipe()
-    os.close(read)
-    ended = subprocess.run(
-        export, cwd=tmp_path, env=environment(), stdout=write, stderr=subprocess.PIPE, text=True, check=False
-    )
-    os.close(write)
-    assert (ended.returncode, ended.stderr) == (1, "")
-
-
 # --- init, migrate ---
 
 
