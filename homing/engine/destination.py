@@ -14,6 +14,7 @@ class Destination:
         "endpoint",
         "hold_until_s",
         "in_store",
+        "is_parked",
         "is_used",
         "next_due_ms",
         "queue",
@@ -36,6 +37,8 @@ class Destination:
         self.reading = False
         self.settling = 0
         """Records on their way that give back what an ordered destination held: before, nothing is read."""
+        self.is_parked = False
+        """Its endpoint was paused or removed while attempts were under way: nothing more is sent."""
         self.is_used = True
         """Since the idle ones were last looked for."""
 

@@ -12,16 +12,15 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from random import random
 from time import monotonic
-from typing import Any
 
 import structlog
 
+from homing.engine.claiming import Claimed, Claiming, find_due
 from homing.engine.destination import Destination
 from homing.engine.directory import Directory
 from homing.engine.fanout import Claim, due_at_birth
 from homing.engine.outcomes import Outcomes, attempt_row, finished_row, record_outcomes
-from homing.engine.ports import Journal, Pusher, Transaction
-from homing.engine.rows import message_of, report_of
+from homing.engine.ports import Journal, Pusher
 from homing.engine.schedule import decide
 from homing.model.account import Endpoint
 from homing.model.clock import now_ms
@@ -29,7 +28,6 @@ from homing.model.delivery import (
     Answer,
     Delivery,
     DeliveryState,
-    Event,
     Refused,
     Retry,
 )
@@ -72,7 +70,7 @@ class Dispatch:
     ) -> None:
         self._journal = journal
         self._directory = directory
-        self._claim = claim
+        self._claiming = Claiming(claim)
         self._pusher = pusher
         self._retry_s = retry_s
         self._give_up_ms = give_up_ms
@@ -131,7 +129,7 @@ class Dispatch:
         self.in_memory += len(deliveries)
         for delivery in deliveries:
             destination = destinations.get(delivery.endpoint) or self._destination(delivery.endpoint)
-            if destination is None or self._stopped:  # removed or parked since it was made
+            if destination is None or destination.is_parked or self._stopped:  # since it was made
                 self._release(delivery)
                 continue
             if destination.is_ordered and (destination.in_store or destination.hold_until_s):
@@ -150,7 +148,7 @@ class Dispatch:
         if now_s >= self._next_poll_s and not self._polling and not self._stopped:
             self._polling = True
             self._next_poll_s = now_s + POLL_S
-            self._journal.write(_poll, [now], self._polled, last=True)
+            self._journal.write(find_due, [now], self._polled, last=True)
         for destination in list(self._destinations.values()):
             if not destination.is_idle:
                 self._pump(destination, now)
@@ -164,9 +162,16 @@ class Dispatch:
         for id_, destination in list(self._destinations.items()):
             endpoint = directory.endpoints.get(id_)
             if endpoint is None or directory.is_parked(endpoint):
+                # Attempts under way count for the window if it is resumed before they end.
                 self._release_queue(destination)
-                del self._destinations[id_]
-            elif endpoint != destination.endpoint:
+                destination.is_parked = True
+                if not destination.window.in_flight:
+                    del self._destinations[id_]
+                continue
+            if destination.is_parked:
+                destination.is_parked = False
+                destination.in_store = True
+            if endpoint != destination.endpoint:
                 destination.endpoint = endpoint
                 destination.window.limit(endpoint.concurrency, endpoint.rate_per_s)
         self._next_poll_s = 0.0
@@ -201,6 +206,10 @@ class Dispatch:
     def _pump(self, destination: Destination, now: int) -> None:
         """Start what the window allows, then see to more if the queue runs low."""
         if self._stopped or self._unrecorded > UNRECORDED_LIMIT:
+            return
+        if destination.is_parked:
+            if not destination.window.in_flight:
+                self._destinations.pop(destination.endpoint.id, None)
             return
         if destination.hold_until_s:
             if monotonic() < destination.hold_until_s:
@@ -281,6 +290,7 @@ class Dispatch:
         if destination.is_ordered:
             # In the store it keeps its place in the order; the destination itself waits.
             destination.hold_until_s = max(destination.hold_until_s, monotonic() + (due - now_ms()) / 1000)
+            self._settle_first(destination)
             self._release_queue(destination)
             due = due_at_birth(delivery.event.id, now_ms())
         elif destination.next_due_ms is None or due < destination.next_due_ms:
@@ -357,8 +367,6 @@ class Dispatch:
             return
         if destination.settling or self._failing:
             return  # the store does not know yet what was tried
-        if self._destinations.get(destination.endpoint.id) is not destination:
-            return  # parked meanwhile
         # However much others hold, a window full may go on: the slow must not take the place of the quick.
         room = max(self._max - self.in_memory, 0 if destination.queue else int(window.size))
         room = min(room, self._max_per_endpoint - len(destination.queue))
@@ -369,7 +377,7 @@ class Dispatch:
         destination.in_store = False
         destination.next_due_ms = None
 
-        def claimed(results: list[tuple[list[Delivery], bool]] | None, _error: Exception | None) -> None:
+        def claimed(results: list[Claimed] | None, _error: Exception | None) -> None:
             destination.reading = False
             if results is None:
                 destination.in_store = True
@@ -378,47 +386,12 @@ class Dispatch:
             destination.in_store = destination.in_store or more
             self.in_memory += len(deliveries)
             destination.queue.extend(deliveries)
-            if self._destinations.get(destination.endpoint.id) is destination and not self._stopped:
-                self._pump(destination, now_ms())
-            else:
+            if destination.is_parked or self._stopped:
                 self._release_queue(destination)
+            else:
+                self._pump(destination, now_ms())
 
-        self._journal.write(self._claim_due, [(destination.endpoint.id, limit)], claimed, last=True)
-
-    def _claim_due(
-        self, transaction: Transaction, items: list[tuple[int, int]]
-    ) -> list[tuple[list[Delivery], bool]]:
-        """In the journal: claim what is due at these endpoints and read the events."""
-        now = now_ms()
-        until = now + self._claim.lease_ms
-        found = [
-            (endpoint, limit, transaction.due_deliveries(endpoint, now, limit)) for endpoint, limit in items
-        ]
-        transaction.move_claims(
-            [
-                (until, self._claim.node, self._claim.life, row.event, endpoint, row.attempt)
-                for endpoint, _limit, rows in found
-                for row in rows
-            ]
-        )
-        events = _read_events(transaction, [row for _endpoint, _limit, rows in found for row in rows])
-        return [
-            (
-                [
-                    Delivery(
-                        endpoint=endpoint,
-                        event=events[row.event],
-                        attempt=row.attempt,
-                        first_attempt=row.first_attempt,
-                        lease_until_ms=until,
-                    )
-                    for row in rows
-                    if row.event in events
-                ],
-                len(rows) == limit,
-            )
-            for endpoint, limit, rows in found
-        ]
+        self._journal.write(self._claiming.claim_due, [(destination.endpoint.id, limit)], claimed, last=True)
 
     def _polled(self, results: list[Sequence[int]] | None, _error: Exception | None) -> None:
         self._polling = False
@@ -430,15 +403,3 @@ class Dispatch:
             destination = self._destination(id_)
             if destination is not None:
                 destination.in_store = True
-
-
-def _poll(transaction: Transaction, items: list[int]) -> list[Any]:
-    return [transaction.endpoints_with_due(items[0])] * len(items)
-
-
-def _read_events(transaction: Transaction, rows: Sequence[Any]) -> dict[int, Event]:
-    messages = [row.event for row in rows if row.kind == "message"]
-    reports = [row.event for row in rows if row.kind == "report"]
-    events: dict[int, Event] = {row.id: message_of(row) for row in transaction.messages_by_id(messages)}
-    events.update({row.id: report_of(row) for row in transaction.reports_by_id(reports)})
-    return events

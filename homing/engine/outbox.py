@@ -21,6 +21,7 @@ from homing.engine.ports import Journal, Link, Outgoing, Transaction
 from homing.engine.rows import submission_of
 from homing.model.clock import now_ms
 from homing.model.delivery import Delivery
+from homing.model.errors import StoreUnavailable
 from homing.model.message import Submission
 from homing.model.report import Status
 from homing.wire.submit_answer import read_command_status
@@ -206,7 +207,10 @@ class Outbox:
         def committed(results: list[Matched] | None, error: Exception | None) -> None:
             if results is None:
                 log.error("answers_not_recorded", answers=len(final), error=str(error))
-                self._call_later(STORE_RETRY_S, self._record, final)
+                # One that the store refuses must not hold up the others; to send it again would not help.
+                alone = not isinstance(error, StoreUnavailable)
+                for part in [[each] for each in final] if alone else [final]:
+                    self._call_later(STORE_RETRY_S, self._record, part)
                 return
             for answered in final:
                 held = self._held.get(answered.submission)

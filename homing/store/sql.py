@@ -21,7 +21,7 @@ from sqlalchemy import (
 )
 
 from homing.model.account import Endpoint
-from homing.model.clock import BORN_SHIFT, EPOCH_MS
+from homing.model.clock import BORN_SHIFT, EPOCH_MS, id_at
 from homing.store import tables as t
 from homing.store.database import store_errors
 from homing.store.statements import Rows, RowStatement, Statements
@@ -193,8 +193,9 @@ class Transaction:
             self._connection.execute(delete(t.parked_receipts).where(t.parked_receipts.c.id.in_(ids)))
 
     def expire_parked_receipts(self, before_ms: int) -> int:
-        p = t.parked_receipts
-        return self._connection.execute(delete(p).where(p.c.at_ms < before_ms)).rowcount
+        p = t.parked_receipts  # none is parked before it arrives, so that a range of ids holds them all
+        is_old = (p.c.id < id_at(before_ms)) & (p.c.at_ms < before_ms)
+        return self._connection.execute(delete(p).where(is_old)).rowcount
 
     # --- long messages ---
 

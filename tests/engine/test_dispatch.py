@@ -10,6 +10,7 @@ import msgspec
 import pytest
 from sqlalchemy import update
 
+from homing.engine import claiming
 from homing.engine import destination as destination_module
 from homing.engine import dispatch as module
 from homing.engine.intake import Arrival
@@ -54,7 +55,8 @@ class Time:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.wall_ms = now_ms()
         self.steady_s = 1000.0
-        monkeypatch.setattr(module, "now_ms", lambda: self.wall_ms)
+        for each in (module, claiming):
+            monkeypatch.setattr(each, "now_ms", lambda: self.wall_ms)
         monkeypatch.setattr(module, "monotonic", lambda: self.steady_s)
 
     def go_on(self, seconds: float) -> None:
@@ -546,5 +548,31 @@ def test_what_is_committed_after_an_older_one_failed_waits_behind_it(tmp_path: P
             await tick(world)
             time.go_on(1)
         assert world.customer.texts() == [*"0012"]
+
+    run(tmp_path, scenario, an_endpoint(concurrency=1), retry_s=[5] * 20)
+
+
+def test_a_pause_does_not_let_the_next_overtake_what_is_under_way(tmp_path: Path, time: Time) -> None:
+    async def scenario(world: World) -> None:
+        world.customer.holds = True
+        for n in range(3):
+            await receive(world, f"{n}")
+        time.go_on(1)
+        await tick(world)
+        for paused in (True, False):
+            change(world, 1, paused=paused)
+            await tick(world)
+        assert world.customer.texts() == ["0"]
+        world.customer.holds = False
+        world.customer.waiting.pop()(BROKEN)
+        time.go_on(7)
+        await tick(world)
+        assert world.customer.texts() == [*"0012"]
+        world.customer.holds = True
+        await receive(world, "3")
+        change(world, 1, paused=True)
+        world.customer.waiting.pop()(OK)
+        await tick(world)
+        assert not world.dispatch._destinations
 
     run(tmp_path, scenario, an_endpoint(concurrency=1), retry_s=[5] * 20)

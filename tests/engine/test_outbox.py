@@ -346,6 +346,31 @@ def test_answers_are_kept_while_the_store_is_in_trouble(
     run(tmp_path, scenario, link)
 
 
+def test_an_answer_that_no_store_takes_holds_up_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    link = FarLink()
+    monkeypatch.setattr(module, "STORE_RETRY_S", 0.01)
+
+    async def scenario(world: World) -> None:
+        await world.send(a_submission(1), a_submission(2), a_submission(3))
+        record = world.correlator.record_answers
+
+        def refusing(transaction: Any, items: Any) -> Any:
+            if any(item.submission == 2 for item in items):
+                raise ValueError("no store takes this")
+            return record(transaction, items)
+
+        monkeypatch.setattr(world.correlator, "record_answers", refusing)
+        answer(world, link)
+        for _ in range(3):
+            await world.settle()
+        assert [row.status for row in world.rows(t.submissions)] == ["SENT", "ACCEPTED", "SENT"]
+        assert (world.outbox.waiting, len(link.sent)) == (1, 3), "and is not sent again and again"
+
+    run(tmp_path, scenario, link)
+
+
 def test_a_node_that_stops_sends_nothing_more(tmp_path: Path) -> None:
     link = FarLink(room=1)
 

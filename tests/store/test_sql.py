@@ -379,6 +379,7 @@ def ask_everything(transaction: Transaction, endpoint: int) -> None:
     transaction.parked_receipts("s", ["a", "b"])
     transaction.all_parked_receipts(0, 200)
     transaction.unpark_receipts(two)
+    transaction.expire_parked_receipts(NOW)
     transaction.part_groups(["k", "l"])
     transaction.messages_of_group(1)
     transaction.due_part_groups(NOW, 200)
