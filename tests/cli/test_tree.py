@@ -72,6 +72,7 @@ def test_a_command_takes_the_common_options(words: str) -> None:
 def test_a_command_stands_in_the_reference_with_every_option_and_argument(words: str) -> None:
     text = sections()[words]
     command = COMMANDS[words]
+    assert f"```sh\n{(command.epilog or '').removeprefix('Example: ')}\n```" in text
     for option in options(command) - COMMON:
         assert re.search(rf"`{option}(?=[`\s])", text), option
     for parameter in command.params:
