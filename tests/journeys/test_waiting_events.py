@@ -26,7 +26,9 @@ from tests.links.smsc import until
 WAITING = 1_000_000
 ROUND = 2_000
 """Messages in one round."""
-ROUNDS, MOST_ROUNDS = 5, 15
+ROUNDS = 5
+PATIENCE_S = 40.0
+"""How long more rounds are given to what looks too slow."""
 LEAST_SPEED = 0.9
 MEMORY_MIB = 300
 FIRST_PUSH_S = 2.0
@@ -127,13 +129,17 @@ async def compare(troubled: House, untroubled: House) -> tuple[float, float]:
     """Medians of both, in messages a second."""
     await untroubled.round()
     await troubled.round()
-    speeds: tuple[list[float], list[float]] = ([], [])
-    for number in range(1, MOST_ROUNDS + 1):
-        speeds[0].append(await troubled.round())
-        speeds[1].append(await untroubled.round())
-        if number >= ROUNDS and median(speeds[0]) >= LEAST_SPEED * median(speeds[1]):
-            break
-    return median(speeds[0]), median(speeds[1])
+    speeds: dict[House, list[float]] = {troubled: [], untroubled: []}
+    until_s = time.monotonic() + PATIENCE_S
+    order = [troubled, untroubled]
+    while True:
+        for each in order:
+            speeds[each].append(await each.round())
+        order.reverse()
+        measured, reference = median(speeds[troubled]), median(speeds[untroubled])
+        is_well = len(speeds[troubled]) >= ROUNDS and measured >= LEAST_SPEED * reference
+        if is_well or time.monotonic() > until_s:
+            return measured, reference
 
 
 def fill_with_waiting(node: NodeProcess) -> None:
@@ -189,7 +195,10 @@ def test_a_million_events_at_a_dead_endpoint_cost_neither_memory_nor_speed(
             assert measured >= LEAST_SPEED * reference, f"{measured:.0f}/s beside {reference:.0f}/s"
             assert peak < MEMORY_MIB
             assert waiting(troubled.node, "gone") == WAITING
-            gone.is_dead = False  # it comes back: what waited goes out, and takes no more memory
+            # It is there again, at the next start so that no pause is waited for: what waited goes out.
+            assert await troubled.node.stop() == 0
+            gone.is_dead = False
+            await troubled.node.start()
             await until(lambda: gone.pushes > 10_000, 60)
             assert troubled.peak_memory_mib() < MEMORY_MIB
         return (
