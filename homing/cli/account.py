@@ -1,6 +1,5 @@
 """``homing account``: customers and their credentials."""
 
-from math import isfinite
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -17,9 +16,13 @@ Name = Annotated[str, typer.Argument(metavar="NAME", help="Name of the account."
 What = Literal["password", "inbound-password", "api-key"]
 
 
-def _finite(amount: float | None) -> float | None:
-    if amount is not None and not isfinite(amount):
-        raise typer.BadParameter("not an amount")
+AMOUNTS_BELOW = 1e12
+"""Balances far from where a sum loses hundredths, or becomes infinite."""
+
+
+def _amount(amount: float | None) -> float | None:
+    if amount is not None and not abs(amount) < AMOUNTS_BELOW:  # NaN is not below anything
+        raise typer.BadParameter(f"an amount is below {AMOUNTS_BELOW:.0f}")
     return amount
 
 
@@ -32,7 +35,7 @@ def add(
     ] = None,
     credits: Annotated[
         float | None,
-        typer.Option(min=0, callback=_finite, help="First credits; without it the account is unlimited."),
+        typer.Option(min=0, callback=_amount, help="First credits; without it the account is unlimited."),
     ] = None,
     allow: Annotated[
         list[str] | None, typer.Option(metavar="NETWORK", help="Only these addresses may use SMSSend.")
@@ -155,7 +158,7 @@ def credit(
     name: Name,
     amount: Annotated[
         float,
-        typer.Argument(metavar="±N", callback=_finite, help="Credits to add, or to take with a minus."),
+        typer.Argument(metavar="±N", callback=_amount, help="Credits to add, or to take with a minus."),
     ],
     note: Annotated[str | None, typer.Option(help="Why; stands in the ledger.")] = None,
     config: Config = None,

@@ -15,7 +15,12 @@ from homing.cli.output import plain, print_pairs, show, state, table
 
 app = typer.Typer(help="Where customers want their events pushed.", no_args_is_help=True)
 
-Id = Annotated[int, typer.Argument(metavar="ID", help="Id of the endpoint, as `endpoint list` shows it.")]
+Id = Annotated[
+    int,
+    typer.Argument(
+        metavar="ID", max=2**31 - 1, help="Id of the endpoint, as `endpoint list` shows it."
+    ),  # what a column of the store holds
+]
 Secret = Annotated[
     str | None, typer.Option(metavar="WHSEC", help="Signing secret (json); made when left out.")
 ]

@@ -9,7 +9,8 @@ import sqlite3
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, inspect, make_url, text
+from sqlalchemy import URL, Connection, inspect, make_url, text
+from sqlalchemy.exc import ArgumentError
 
 from homing.model.errors import StoreUnavailable
 from homing.store.database import Database
@@ -17,6 +18,7 @@ from homing.store.database import Database
 REVISIONS = ("0001",)
 """Every revision in order; the last one is what this program needs."""
 
+_DRIVERS = ("sqlite", "sqlite+pysqlite", "postgresql", "postgres", "postgresql+psycopg")
 _MIGRATIONS = Path(__file__).parent / "migrations"
 _LOCK = 0x686F6D696E67
 """Number of the advisory lock (PostgreSQL) under which a store is changed."""
@@ -91,16 +93,31 @@ def _explain(found: str | None) -> str:
 
 def prepared_url(url: str) -> str:
     """The URL with our PostgreSQL driver, and the directory of a SQLite file in place."""
-    parsed = make_url(url)
+    parsed = _read(url)
+    if parsed.drivername not in _DRIVERS:
+        raise StoreUnavailable(f"there is no driver {parsed.drivername}, write postgresql://")
     if parsed.drivername in ("postgresql", "postgres"):
         return parsed.set(drivername="postgresql+psycopg").render_as_string(hide_password=False)
-    if parsed.drivername.startswith("sqlite") and parsed.database and parsed.database != ":memory:":
+    if parsed.drivername.startswith("sqlite"):
+        if not parsed.database or parsed.database == ":memory:":
+            raise StoreUnavailable("its URL names no file, as sqlite:///homing.db does")
         try:
             Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
             _touch(Path(parsed.database))
         except (OSError, sqlite3.Error) as error:
             raise StoreUnavailable(f"{parsed.database}: {error}") from error
     return url
+
+
+def _read(url: str) -> URL:
+    """The URL in its parts. What follows an @ of a password is taken for the host, and must not be shown."""
+    try:
+        parsed = make_url(url)
+    except (ArgumentError, ValueError):
+        parsed = None
+    if parsed is None or "@" in (parsed.host or ""):
+        raise StoreUnavailable("its URL cannot be read; an @ in a password is written %40")
+    return parsed
 
 
 def _touch(path: Path) -> None:

@@ -213,9 +213,9 @@ def month_of(text: str) -> tuple[int, int]:
     """First and end of a month (``YYYY-MM``, UTC) in milliseconds since the epoch."""
     try:
         first = datetime.strptime(text, "%Y-%m").replace(tzinfo=UTC)
+        end = first.replace(year=first.year + first.month // 12, month=first.month % 12 + 1)
     except ValueError:
         raise Refusal("invalid", f"not a month such as 2026-09: {text}") from None
-    end = first.replace(year=first.year + first.month // 12, month=first.month % 12 + 1)
     return int(first.timestamp() * 1000), int(end.timestamp() * 1000)
 
 

@@ -121,6 +121,7 @@ def test_an_unknown_account_or_endpoint_is_refused(acme: Homing) -> None:
     assert acme.error("endpoint", "list", "nobody") == "there is no account nobody"
     for word in ("show", "remove", "pause", "resume", "test", "rotate-secret"):
         assert acme.error("endpoint", word, 77) == "there is no endpoint 77"
+        assert "Invalid value" in acme.misuse("endpoint", word, 2**31)
 
 
 def test_an_endpoint_is_paused_resumed_and_removed(acme: Homing) -> None:

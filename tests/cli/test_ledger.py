@@ -54,5 +54,5 @@ def test_refusals(billed: Homing, tmp_path: Path) -> None:
     assert "cannot be written: No such file" in billed.error(*EXPORT, "--csv", tmp_path / "no" / "x")
     assert "cannot be written: No space left" in billed.error(*EXPORT, "--csv", "/dev/full")
     assert "no account nobody" in billed.error(*EXPORT, "--account", "nobody")
-    for month in ("2026-13", "march", "2026-3-1"):
+    for month in ("2026-13", "march", "2026-3-1", "9999-12"):
         assert "not a month" in billed.misuse("ledger", "export", "--account", "acme", "--month", month)

@@ -86,6 +86,15 @@ def test_help_and_version_come_without_what_is_slow_to_import(tmp_path: Path) ->
     [
         ({"HOMING_NODE__STORE": "postgresql://nobody@127.0.0.1:1/homing"}, "the store cannot be used: "),
         ({"HOMING_NODE__STORE": "sqlite:////proc/no/homing.db"}, "the store cannot be used: /proc/no"),
+        (
+            {"HOMING_NODE__STORE": "postgresql://u:x@h:hunter2@h/x"},
+            "the store cannot be used: its URL cannot",
+        ),
+        ({"HOMING_NODE__STORE": "postgresql://u:x@hunter2@h/x"}, "the store cannot be used: its URL cannot"),
+        ({"HOMING_NODE__STORE": "postgresql://h:port/homing"}, "the store cannot be used: its URL"),
+        ({"HOMING_NODE__STORE": "postgresql+psycopg2://h/x"}, "the store cannot be used: there is no driver"),
+        ({"HOMING_NODE__STORE": "sqlite://"}, "the store cannot be used: its URL names no file"),
+        ({"HOMING_NODE__STORE": "sqlite:///:memory:"}, "the store cannot be used: its URL names no file"),
         ({"HOMING_PUSH__LEASE_S": "soon"}, "environment: HOMING_PUSH__LEASE_S: "),
         ({"HOMING_CONFIG": "gone.toml"}, "gone.toml: cannot be read: "),
     ],
@@ -96,6 +105,7 @@ def test_what_the_world_does_wrong_is_said_in_a_line(tmp_path: Path, more: dict[
     assert ran.stderr.startswith(f"error: {said}")
     assert ran.stderr.count("\n") == 1
     assert "nobody@" not in ran.stderr
+    assert "hunter2" not in ran.stderr
 
 
 def test_every_problem_of_a_configuration_is_a_line(homing: Homing) -> None:
