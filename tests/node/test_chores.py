@@ -36,7 +36,7 @@ class Slow:
     def __init__(self) -> None:
         self.writes: list[tuple[Handler, Sequence[Any], Done]] = []
 
-    def write(self, handler: Handler, items: Sequence[Any], done: Done) -> None:
+    def write(self, handler: Handler, items: Sequence[Any], done: Done, *, last: bool = False) -> None:
         self.writes.append((handler, items, done))
 
 
