@@ -181,7 +181,11 @@ class Correlator:
             ]
         )  # fmt: skip
         transaction.mark_sent(
-            [(Status.SENT.value, a.link, a.at_ms, a.submission) for a in items if a.segment_count == 1]
+            [
+                (Status.SENT.value, "sent", a.link, a.at_ms, a.submission)
+                for a in items
+                if a.segment_count == 1
+            ]
         )
         early = self._early_receipts(transaction, items)
         if not early and all(a.segment_count == 1 and a.status is Status.SENT for a in items):
@@ -331,7 +335,7 @@ class Correlator:
             case = cases.get(a.submission)
             if case is not None and case.status is Status.ACCEPTED and case.is_answered():
                 case.status = Status.SENT
-                sent.append((Status.SENT.value, a.link, a.at_ms, a.submission))
+                sent.append((Status.SENT.value, "sent", a.link, a.at_ms, a.submission))
         transaction.mark_sent(sent)
         written = _Written()
         results = []

@@ -29,7 +29,7 @@ class Transaction(Protocol):
     def insert_submissions(self, rows: Rows) -> None: ...
     def insert_segments(self, rows: Rows) -> None: ...
     def mark_sent(self, rows: Rows) -> None:
-        """Rows (status, link, sent_at_ms, id): only what is still ACCEPTED moves."""
+        """Rows (status, reason, link, sent_at_ms, id): only what is still ACCEPTED moves."""
 
     def change_submissions(self, rows: Rows) -> None:
         """Rows (status, reason, report_count, id)."""

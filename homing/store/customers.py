@@ -263,7 +263,7 @@ def add_number(connection: Connection, number: Number) -> Number:
     """Write a number, normalised; a number (with this keyword) belongs to one account."""
     account_named(connection, number.account)
     digits = normalise_number(number.number)
-    if not digits.isdigit():
+    if not (digits.isascii() and digits.isdigit()):  # nothing else ever comes from a network
         raise Refusal("invalid", f"not a number: {number.number}")
     keyword = (number.keyword or "").strip().casefold()
     if len(keyword.split()) > 1:

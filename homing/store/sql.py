@@ -96,7 +96,7 @@ class Transaction:
         self._run(self._statements.insert["segments"], rows)
 
     def mark_sent(self, rows: Rows) -> None:
-        """Rows (status, link, sent_at_ms, id): what was ACCEPTED moves on; anything further stays."""
+        """Rows (status, reason, link, sent_at_ms, id): what was ACCEPTED moves on; anything further stays."""
         self._run(self._statements.mark_sent, rows)
 
     def change_submissions(self, rows: Rows) -> None:

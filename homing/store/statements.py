@@ -161,7 +161,7 @@ class Statements:
         self.retry_delivery = self._updating(d, retried, claimed, pending)
         self.move_claim = self._updating(d, retried[1:], claimed, pending)
         by_id = {"id": s.c.id}
-        sent = ("status", "link", "sent_at_ms")
+        sent = ("status", "reason", "link", "sent_at_ms")
         self.mark_sent = self._updating(s, sent, by_id, s.c.status == _ACCEPTED)
         self.change_submission = self._updating(s, ("status", "reason", "report_count"), by_id)
         self.claim_submission = self._updating(s, ("claim_node", "claim_life", "claim_until_ms"), by_id)

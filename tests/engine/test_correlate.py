@@ -181,7 +181,7 @@ def test_a_receipt_whose_answer_another_node_recorded_is_found_by_the_sweep(tmp_
 
         def another_node(transaction: Any) -> None:
             transaction.insert_segments([(1, 1, "sim", "s", "X1", "x1", "SENT", "sent", 1)])
-            transaction.mark_sent([("SENT", "sim", 1, 1)])
+            transaction.mark_sent([("SENT", "sent", "sim", 1, 1)])
 
         await case.world.write(another_node)
         (matched,) = await case.sweep()

@@ -238,7 +238,13 @@ def test_submissions_move_on_and_await_receipts(opened: Open) -> None:
             rows.add_submission(c, id_)
         rows.add_submission(c, 4, status="DELIVERED", link="old", sent_at_ms=1)
         rows.add_submission(c, 5, status="BUFFERED", link="old", sent_at_ms=NOW - 5)
-        transaction.mark_sent([("SENT", "sim", NOW, 1), ("SENT", "sim", NOW - 7, 2), ("SENT", "sim", 1, 4)])
+        transaction.mark_sent(
+            [
+                ("SENT", "sent", "sim", NOW, 1),
+                ("SENT", "sent", "sim", NOW - 7, 2),
+                ("SENT", "sent", "sim", 1, 4),
+            ]
+        )
         transaction.change_submissions([("FAILED", "expired", 1, 3)])
         for number in (1, 2):
             rows.add_segment(c, 1, number)
@@ -368,7 +374,7 @@ def ask_everything(transaction: Transaction, endpoint: int) -> None:
     transaction.move_claims([(NOW, None, None, n, endpoint, 1) for n in two])
     transaction.waiting_submissions(NOW, 1, LIFE, (0, 0), 500)
     transaction.claim_submissions([(1, LIFE, NOW, n) for n in two])
-    transaction.mark_sent([("SENT", "sim", NOW, n) for n in two])
+    transaction.mark_sent([("SENT", "sent", "sim", NOW, n) for n in two])
     transaction.change_submissions([("FAILED", "x", 1, n) for n in two])
     transaction.change_segments([("FAILED", "x", NOW, n, 1) for n in two])
     transaction.links_awaiting_receipts()
