@@ -37,6 +37,7 @@ def test_refusals(acme: Homing) -> None:
     assert "belongs to account acme already" in acme.error(*add, "60999", "--account", "acme")
     assert "there is no account nobody" in acme.error(*add, "1", "--account", "nobody")
     assert "not a number: tel" in acme.error(*add, "tel", "--account", "acme")
+    assert "not a number: ١٢٣" in acme.error(*add, "١٢٣", "--account", "acme")
     assert "a keyword is one word" in acme.error(*add, "61", "--account", "acme", "--keyword", "a b")
     assert "belongs to nobody" in acme.error("number", "remove", "61")
     assert "there is no account nobody" in acme.error("number", "list", "--account", "nobody")
