@@ -114,8 +114,11 @@ def replay(
         with database.reading() as connection:
             _must_exist(connection, account)
             count = store.count(connection, what)
-        if not (yes or as_json) and count:
-            typer.confirm(f"{_deliveries(count)} will be pushed again. Go on?", abort=True)
+        if count and not as_json:
+            if yes:
+                typer.echo(f"{_deliveries(count)} will be pushed again.")
+            else:
+                typer.confirm(f"{_deliveries(count)} will be pushed again. Go on?", abort=True)
         replayed = _replay(database, what, count, quiet=as_json)
     said = f"{replayed} of {_deliveries(count)} due again." if count else "There is nothing to replay."
     show(as_json, {"found": count, "replayed": replayed}, lambda to: to.print(said))

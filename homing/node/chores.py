@@ -19,6 +19,8 @@ log = structlog.get_logger(__name__)
 
 PAGE = 200
 """Rows that one chore handles in one transaction."""
+GIVE_UP_PAGE = 1_000
+"""The same for submissions without a receipt: a network that sends none must be kept up with."""
 NO_RECEIPT_MS = 72 * 3_600_000
 """How long a receipt is waited for where no link says otherwise."""
 
@@ -112,7 +114,7 @@ class Sweeps:
         longest_ms = max(self._no_receipt_ms.values(), default=NO_RECEIPT_MS)
         for link in transaction.links_awaiting_receipts():
             wait_ms = self._no_receipt_ms.get(link, longest_ms)  # it may be configured no more
-            rows = transaction.overdue_submissions(link, at_ms - wait_ms, PAGE)
+            rows = transaction.overdue_submissions(link, at_ms - wait_ms, GIVE_UP_PAGE)
             for matched in self._correlator.give_up(transaction, rows, at_ms) if rows else ():
                 held += matched.held
         return held

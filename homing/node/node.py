@@ -45,6 +45,7 @@ WATCH_S = 0.5
 STATES_S = 1.0
 PARTS_S = 1.0
 PARKED_S = 5.0
+GIVE_UP_S = 1.0
 UPKEEP_S = 10.0
 ALARM_S = 60.0
 
@@ -216,7 +217,7 @@ class Node:
         every(STATES_S, Chore(journal, self._write_states, _nothing, self.link_states))
         every(PARTS_S, Chore(journal, sweeps.hand_over_parts, offer))
         every(PARKED_S, Chore(journal, sweeps.sweep_parked, offer))
-        every(PARKED_S, Chore(journal, sweeps.give_up, offer))
+        every(GIVE_UP_S, Chore(journal, sweeps.give_up, offer))
         every(UPKEEP_S, self._keep_up)
         if self.networks.simulator is not None:
             every(WATCH_S, Chore(journal, _take_simulated, self.networks.simulate))
