@@ -28,12 +28,13 @@ def now_ms() -> int:
 class Ids:
     """Makes ids, for any thread. Never goes back, even when the wall clock does."""
 
-    def __init__(self, node: int, clock: Callable[[], int] = now_ms) -> None:
+    def __init__(self, node: int, clock: Callable[[], int] = now_ms, *, after: int = 0) -> None:
+        """``after`` is the largest id that is known: a clock that was put back must not make one twice."""
         if not 0 <= node < 1 << _NODE_BITS:
             raise ValueError(f"node id {node} is not within 0..{(1 << _NODE_BITS) - 1}")
         self._node = node << _COUNT_BITS
         self._clock = clock
-        self._last = 0
+        self._last = (after >> BORN_SHIFT) + 1 << BORN_SHIFT | self._node if after else 0
         self._lock = threading.Lock()
 
     def next(self) -> int:

@@ -20,6 +20,7 @@ from homing.push.http import HttpPush, client_context
 from homing.store.customers import load_directory
 from homing.store.database import Database
 from homing.store.journal import Journal
+from homing.store.reading import latest_id
 
 SUBMISSIONS_IN_MEMORY = 20_000
 """Submissions held for sending; the others wait in the store."""
@@ -30,7 +31,7 @@ class Core:
 
     def __init__(self, settings: Settings, database: Database, loop: asyncio.AbstractEventLoop) -> None:
         push = settings.push
-        self.ids = Ids(settings.node.id)
+        self.ids = Ids(settings.node.id, after=latest_id(database))
         self.directory: Directory = load_directory(database)
         self.journal = Journal(database, loop)
         self.claim = Claim(node=settings.node.id, life=now_ms(), lease_ms=round(push.lease_s * 1000))

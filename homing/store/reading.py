@@ -13,12 +13,13 @@ from heapq import merge
 from itertools import islice
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, insert, literal_column, or_, select
+from sqlalchemy import ColumnElement, Connection, and_, func, insert, literal_column, or_, select
 
 from homing.model.clock import LARGEST_ID, id_at, id_beside, now_ms
 from homing.model.delivery import DeliveryState
 from homing.model.errors import Refusal
 from homing.store import tables as t
+from homing.store.database import Database
 from homing.store.documents import (
     Document,
     delivery_document,
@@ -204,6 +205,16 @@ def link_states(connection: Connection, configured: Iterable[tuple[str, str]], a
         if name not in spoken_of
     ]
     return found
+
+
+# --- ids ---
+
+
+def latest_id(database: Database) -> int:
+    """The largest id that anything in the store has; 0 when there is nothing."""
+    tables = (t.submissions, t.reports, t.messages, t.receipts, t.parked_receipts, t.part_groups)
+    with database.reading() as connection:
+        return max(connection.scalar(select(func.max(table.c.id))) or 0 for table in tables)
 
 
 # --- ledger ---

@@ -210,3 +210,12 @@ def test_a_later_page_is_sought_and_not_counted_to(two_customers: Database) -> N
             plan = [row[3] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {sql}", values)]
             grown = ("SCAN deliveries", "SCAN attempts", "SCAN messages", "SCAN reports")
             assert not [step for step in plan if step.startswith(grown)], (sql, plan)
+
+
+def test_the_latest_id_is_of_whatever_was_made_last(database: Database) -> None:
+    assert reading.latest_id(database) == 0
+    with database.writing() as connection:
+        rows.add_submission(connection, 5)
+        rows.add_message(connection, 9)
+        rows.add_receipt(connection, 12, 5)
+    assert reading.latest_id(database) == 12
