@@ -211,21 +211,12 @@ def push_sample(id_: Id, config: Config = None, as_json: Json = False) -> None:
 
 async def _push_sample(endpoint: Any, settings: Any) -> dict[str, Any]:
     from homing.model.clock import id_beside, now_ms
-    from homing.push.http import HttpPush, client_context
+    from homing.node.core import make_pusher
     from homing.store.documents import octets_text
     from homing.wire.push import prepare
     from homing.wire.sample_event import sample_event
 
-    push = settings.push
-    transport = HttpPush(
-        asyncio.get_running_loop(),
-        ssl_context=client_context(None if push.ca_file is None else str(push.ca_file)),
-        source_address=push.source_address or None,
-        allow_private_networks=push.allow_private_networks,
-        expect_s=push.expect_s,
-        give_up_s=push.give_up_s,
-        max_answer_bytes=push.max_answer_bytes,
-    )
+    transport = make_pusher(settings.push, asyncio.get_running_loop())
     format_ = prepare(endpoint)
     at_ms = now_ms()
     event = sample_event(endpoint, id_beside(settings.node.id, at_ms), at_ms)

@@ -39,9 +39,7 @@ class LinkSettings(Section, frozen=True, kw_only=True):
     ] = "transceiver"
     binds: Annotated[
         int,
-        about(
-            "Sessions to this SMSC in total over all nodes; pairs with transmitter+receiver.", ge=1, le=1000
-        ),
+        about("Sessions to this SMSC, opened by every node; pairs with transmitter+receiver.", ge=1, le=1000),
     ] = 1
     window: Annotated[
         int, about("Submissions under way on one session without an answer.", ge=1, le=10000)

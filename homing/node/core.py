@@ -5,7 +5,7 @@ Everything here runs on the loop, and in the journal's thread; nothing here know
 
 import asyncio
 
-from homing.config import Settings
+from homing.config import PushSettings, Settings
 from homing.engine.correlate import Correlator
 from homing.engine.directory import Directory
 from homing.engine.dispatch import Dispatch
@@ -26,6 +26,19 @@ SUBMISSIONS_IN_MEMORY = 20_000
 """Submissions held for sending; the others wait in the store."""
 
 
+def make_pusher(push: PushSettings, loop: asyncio.AbstractEventLoop) -> HttpPush:
+    """The transport towards customers, as ``[push]`` says."""
+    return HttpPush(
+        loop,
+        ssl_context=client_context(None if push.ca_file is None else str(push.ca_file)),
+        source_address=push.source_address or None,
+        allow_private_networks=push.allow_private_networks,
+        expect_s=push.expect_s,
+        give_up_s=push.give_up_s,
+        max_answer_bytes=push.max_answer_bytes,
+    )
+
+
 class Core:
     """The pieces of the engine by name. ``directory`` is replaced whole when customers change."""
 
@@ -35,15 +48,7 @@ class Core:
         self.directory: Directory = load_directory(database)
         self.journal = Journal(database, loop)
         self.claim = Claim(node=settings.node.id, life=now_ms(), lease_ms=round(push.lease_s * 1000))
-        self.pusher = HttpPush(
-            loop,
-            ssl_context=client_context(None if push.ca_file is None else str(push.ca_file)),
-            source_address=push.source_address or None,
-            allow_private_networks=push.allow_private_networks,
-            expect_s=push.expect_s,
-            give_up_s=push.give_up_s,
-            max_answer_bytes=push.max_answer_bytes,
-        )
+        self.pusher = make_pusher(push, loop)
         self.dispatch = Dispatch(
             journal=self.journal,
             directory=self._directory,
