@@ -210,7 +210,7 @@ async def judge_links(node: NodeProcess, all_wards: list[Ward]) -> None:
 async def judge_counters(node: NodeProcess) -> None:
     """What comes again tells nobody anything, so that only the counters say when all of it has come."""
     at_least = {
-        "homing_receipts_repeated_total": MESSAGES,  # twice; what goes back may be read in order, of two binds
+        "homing_receipts_repeated_total": MESSAGES,  # twice; of two binds, what goes back may be in order
         "homing_segments_throttled_total": 3 * MESSAGES,
         "homing_parts_repeated_total": MESSAGES + 1,
     }
