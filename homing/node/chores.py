@@ -72,7 +72,7 @@ class Chore:
     def __call__(self) -> None:
         if not self._is_under_way:
             self._is_under_way = True
-            self._journal.write(self._run, [self._given()], self._committed)
+            self._journal.write(self._run, [self._given()], self._committed, last=True)
 
     def _run(self, transaction: Transaction, items: list[Any]) -> list[Any]:
         return [self._handler(transaction, given) for given in items]

@@ -75,7 +75,7 @@ class Node:
         core = self.core
         bound = self._bind_all()
         core.journal.start()
-        core.journal.write(self._take_up, [now_ms()], self._taken_up)
+        self._ask_for_claims()
         app = application(self._gateway())
         http = self._settings.http
         for sock, tls in bound:
@@ -191,6 +191,9 @@ class Node:
             trusted_proxies=settings.http.trusted_proxies,
         )
 
+    def _ask_for_claims(self) -> None:
+        self.core.journal.write(self._take_up, [now_ms()], self._taken_up, last=True)
+
     def _take_up(self, transaction: Transaction, items: list[int]) -> list[int]:
         """In the journal: what our former life had claimed falls due now."""
         claim = self.core.claim
@@ -201,7 +204,7 @@ class Node:
     def _taken_up(self, results: list[int] | None, error: Exception | None) -> None:
         if results is None:
             log.error("claims_not_taken_up", error=str(error))
-            self._loop.call_later(1.0, self.core.journal.write, self._take_up, [now_ms()], self._taken_up)
+            self._loop.call_later(1.0, self._ask_for_claims)
         else:
             if results[0]:
                 log.info("claims_taken_up", deliveries=results[0])

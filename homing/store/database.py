@@ -39,6 +39,7 @@ class Database:
         if self.is_sqlite:
             options["connect_args"] = {"check_same_thread": False, "timeout": BUSY_TIMEOUT_MS / 1000}
         self._writing = _engine(url, "IMMEDIATE", poolclass=NullPool, **options)
+        self._held = _engine(url, None, poolclass=NullPool, **options)
         self._reading = _engine(url, "DEFERRED", pool_size=4, max_overflow=4, **options)
 
     @contextmanager
@@ -49,8 +50,8 @@ class Database:
 
     @contextmanager
     def connection(self) -> Iterator[Connection]:
-        """A connection that is kept for many write transactions (the journal's)."""
-        with store_errors(), self._writing.connect() as connection:
+        """A connection for one ``sql.Transaction`` after another (the journal's), which begins them."""
+        with store_errors(), self._held.connect() as connection:
             yield connection
 
     @contextmanager
@@ -72,6 +73,7 @@ class Database:
     def close(self) -> None:
         """Give back every pooled connection."""
         self._writing.dispose()
+        self._held.dispose()
         self._reading.dispose()
 
 
@@ -107,11 +109,12 @@ def _plain(error: SQLAlchemyError) -> str:
     return str(error.orig) if isinstance(error, DBAPIError) else str(error)
 
 
-def _engine(url: str, begin: str, **options: Any) -> Engine:
+def _engine(url: str, begin: str | None, **options: Any) -> Engine:
     engine = create_engine(url, hide_parameters=True, **options)  # an error's text may reach a log
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _prepare_sqlite)
-        event.listen(engine, "begin", lambda c: c.exec_driver_sql(f"BEGIN {begin}"))
+        if begin is not None:
+            event.listen(engine, "begin", lambda c: c.exec_driver_sql(f"BEGIN {begin}"))
     return engine
 
 

@@ -5,13 +5,13 @@ hot statements, and the questions of every batch, run on the driver (``statement
 now and then are ordinary SQLAlchemy. ``Transaction`` is the adapter of ``engine.ports.Transaction``.
 """
 
+import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Self
 
 import msgspec
 from sqlalchemy import (
     Connection,
-    RootTransaction,
     case,
     delete,
     func,
@@ -23,7 +23,7 @@ from sqlalchemy import (
 from homing.model.account import Endpoint
 from homing.model.clock import BORN_SHIFT, EPOCH_MS, id_at
 from homing.store import tables as t
-from homing.store.database import store_errors
+from homing.store.database import BUSY_TIMEOUT_MS, store_errors
 from homing.store.statements import Rows, RowStatement, Statements
 
 # SQLite uses a partial index only for a condition it can read, not for a bound value.
@@ -39,24 +39,50 @@ class Transaction:
     """One transaction of the journal, or of a command. ``with`` begins it, and commits or rolls back."""
 
     def __init__(self, connection: Connection, statements: Statements) -> None:
+        """On one of ``Database.connection``: there nobody else begins a transaction."""
         self._connection = connection
         self._statements = statements
-        self._begun: RootTransaction | None = None
+        driver: Any = connection.connection.driver_connection
+        self._driver = driver
+        self._cursor = driver.cursor()
+        self._is_begun = False
+        self._is_patient = True
+
+    def begin_at_once(self) -> bool:
+        """Begin without waiting for anybody. False = not begun: somebody writes, or it is no SQLite."""
+        if self._statements.is_sqlite:
+            try:
+                self._set_patience(False)
+                self._cursor.execute("BEGIN IMMEDIATE")
+                self._is_begun = True
+            except sqlite3.Error:
+                pass  # whatever it is, who begins patiently will hear of it
+        return self._is_begun
 
     def __enter__(self) -> Self:
-        self._begun = self._connection.begin()
-        self._cursor = self._connection.connection.cursor()
+        """Begins, unless it is begun already."""
+        if self._statements.is_sqlite and not self._is_begun:  # elsewhere the first statement begins
+            with store_errors():
+                self._set_patience(True)
+                self._cursor.execute("BEGIN IMMEDIATE")
+        self._is_begun = True
         return self
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        begun, self._begun = self._begun, None
-        assert begun is not None
-        self._cursor.close()
+        self._is_begun = False
+        # SQLAlchemy takes a transaction for begun since its first question; without one it is not asked.
+        owner = self._connection if self._connection.in_transaction() else self._driver
         with store_errors():
             if error is None:
-                begun.commit()
+                owner.commit()
             else:
-                begun.rollback()
+                owner.rollback()
+
+    def _set_patience(self, is_patient: bool) -> None:
+        """Whether to wait for others who write, for ``BUSY_TIMEOUT_MS``."""
+        if is_patient != self._is_patient:
+            self._cursor.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS if is_patient else 0}")
+            self._is_patient = is_patient
 
     @property
     def connection(self) -> Connection:

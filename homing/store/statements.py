@@ -6,6 +6,7 @@ Rows are tuples; the order of their values is the order of a statement's paramet
 """
 
 import re
+import sqlite3
 from collections import namedtuple
 from collections.abc import Callable, Iterable, Sequence
 from functools import cache
@@ -30,8 +31,10 @@ from homing.store.database import Database
 
 Rows = Sequence[tuple[Any, ...]]
 
-ROWS_PER_STATEMENT = (128, 32, 8, 2, 1)
+ROWS_PER_STATEMENT = (256, 128, 64, 32, 16, 8, 4, 2, 1)
 """How many rows SQLite is given at once, the most first: few texts, so that each is prepared once."""
+_WASTE = 4
+"""A statement may be filled up with one repeated row for this many that it is given."""
 THESE_LIMIT = 500
 """Values in one question; more are asked in several."""
 
@@ -43,10 +46,12 @@ _ACCEPTED: Any = literal_column("'ACCEPTED'")
 class RowStatement:
     """A statement that is run for each of some rows."""
 
-    def __init__(self, single: str, several: Callable[[int], str] | None) -> None:
-        """``several`` gives the text for that many rows at once; None = there is only the ``single`` one."""
+    def __init__(self, single: str, several: Callable[[int], str] | None, *, counts: bool = False) -> None:
+        """``several`` gives the text for that many rows at once, in which a repeated row changes nothing;
+        None = there is only the ``single`` one. ``counts`` = every row must have its effect."""
         self._single = single
         self._texts = {} if several is None else {count: several(count) for count in ROWS_PER_STATEMENT}
+        self._counts = counts
 
     def run(self, cursor: Any, rows: Rows) -> None:
         if not rows:
@@ -55,11 +60,30 @@ class RowStatement:
             cursor.executemany(self._single, rows)
             return
         at, left = 0, len(rows)
-        for count, text in self._texts.items():
-            while left >= count:
-                cursor.execute(text, tuple(chain.from_iterable(rows[at : at + count])))
-                at += count
-                left -= count
+        while left:
+            count = rows_at_once(left)
+            these = rows[at : at + count]
+            taken = len(these)
+            cursor.execute(
+                self._texts[count], tuple(chain(chain.from_iterable(these), *[these[-1]] * (count - taken)))
+            )
+            if self._counts and cursor.rowcount != taken:
+                raise sqlite3.IntegrityError(f"{taken - cursor.rowcount} rows are known already")
+            at += taken
+            left -= taken
+
+
+def rows_at_once(left: int) -> int:
+    """How many rows the next statement should have: all that are left, unless too many would be filled up."""
+    for count in ROWS_PER_STATEMENT:
+        if count <= left:
+            more = 2 * count
+            return (
+                more
+                if count < left and more <= ROWS_PER_STATEMENT[0] and (more - left) * _WASTE <= left
+                else count
+            )
+    raise AssertionError(left)
 
 
 class Question:
@@ -144,7 +168,7 @@ class Statements:
 
     def __init__(self, database: Database) -> None:
         self._dialect = database.dialect
-        self._is_sqlite = database.is_sqlite
+        self.is_sqlite = database.is_sqlite
         is_new = {t.attempts.name, t.segments.name}
         """Tables in which a repeated row changes nothing: what was sent twice is answered twice."""
         self.insert = {
@@ -171,10 +195,12 @@ class Statements:
     def _inserting(self, table: Table, *, ignore_known: bool) -> RowStatement:
         columns = [column.name for column in table.columns]
         row = f"({', '.join('?' * len(columns))})"
-        if self._is_sqlite:
-            verb = "INSERT OR IGNORE INTO" if ignore_known else "INSERT INTO"
-            start = f"{verb} {table.name} ({', '.join(columns)}) VALUES "
-            return RowStatement(start + row, lambda count: start + ", ".join([row] * count))
+        if self.is_sqlite:
+            into = f"{table.name} ({', '.join(columns)})"
+            start = f"INSERT OR IGNORE INTO {into} VALUES "  # noqa: S608  (names are those of tables.py)
+            return RowStatement(
+                start + row, lambda count: start + ", ".join([row] * count), counts=not ignore_known
+            )
         new = postgresql.insert(table).on_conflict_do_nothing() if ignore_known else insert(table)
         return RowStatement(self._compiled(new, columns), None)
 
@@ -189,7 +215,7 @@ class Statements:
         if only is not None:
             statement = statement.where(only)
         single = self._compiled(statement, [*changed, *guard])
-        if not self._is_sqlite:
+        if not self.is_sqlite:
             return RowStatement(single, None)
         sets = ", ".join(f"{name} = v.column{at}" for at, name in enumerate(changed, 1))
         where = [f"{table.name}.{name} = v.column{at}" for at, name in enumerate(key, len(changed) + 1)]
