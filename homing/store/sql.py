@@ -24,7 +24,8 @@ from homing.model.account import Endpoint
 from homing.model.clock import BORN_SHIFT, EPOCH_MS, id_at
 from homing.store import tables as t
 from homing.store.database import BUSY_TIMEOUT_MS, store_errors
-from homing.store.statements import Rows, RowStatement, Statements
+from homing.store.row_statement import Rows, RowStatement
+from homing.store.statements import Statements
 
 # SQLite uses a partial index only for a condition it can read, not for a bound value.
 _PENDING: Any = literal_column("0")

@@ -1,16 +1,13 @@
-"""The hot statements: compiled once for one kind of store, run on the driver with many rows at a time.
+"""The hot statements and the questions of every batch: made once for one kind of store, run on the driver.
 
-On SQLite many rows are one statement, because sqlite3 gives up the interpreter's lock in each statement, and
-getting it back while the loop is busy costs more than the row. On PostgreSQL the driver pipelines them.
 Rows are tuples; the order of their values is the order of a statement's parameters.
 """
 
 import re
-import sqlite3
 from collections import namedtuple
 from collections.abc import Callable, Iterable, Sequence
 from functools import cache
-from itertools import chain, islice
+from itertools import islice
 from typing import Any
 
 from sqlalchemy import (
@@ -28,62 +25,14 @@ from sqlalchemy.dialects import postgresql
 
 from homing.store import tables as t
 from homing.store.database import Database
+from homing.store.row_statement import PipelinedStatement, RowStatement, SeveralRowsStatement
 
-Rows = Sequence[tuple[Any, ...]]
-
-ROWS_PER_STATEMENT = (256, 128, 64, 32, 16, 8, 4, 2, 1)
-"""How many rows SQLite is given at once, the most first: few texts, so that each is prepared once."""
-_WASTE = 4
-"""A statement may be filled up with one repeated row for this many that it is given."""
 THESE_LIMIT = 500
 """Values in one question; more are asked in several."""
 
 # SQLite uses a partial index only for a condition it can read, not for a bound value.
 _PENDING: Any = literal_column("0")
 _ACCEPTED: Any = literal_column("'ACCEPTED'")
-
-
-class RowStatement:
-    """A statement that is run for each of some rows."""
-
-    def __init__(self, single: str, several: Callable[[int], str] | None, *, counts: bool = False) -> None:
-        """``several`` gives the text for that many rows at once, in which a repeated row changes nothing;
-        None = there is only the ``single`` one. ``counts`` = every row must have its effect."""
-        self._single = single
-        self._texts = {} if several is None else {count: several(count) for count in ROWS_PER_STATEMENT}
-        self._counts = counts
-
-    def run(self, cursor: Any, rows: Rows) -> None:
-        if not rows:
-            return
-        if not self._texts:
-            cursor.executemany(self._single, rows)
-            return
-        at, left = 0, len(rows)
-        while left:
-            count = rows_at_once(left)
-            these = rows[at : at + count]
-            taken = len(these)
-            cursor.execute(
-                self._texts[count], tuple(chain(chain.from_iterable(these), *[these[-1]] * (count - taken)))
-            )
-            if self._counts and cursor.rowcount != taken:
-                raise sqlite3.IntegrityError(f"{taken - cursor.rowcount} rows are known already")
-            at += taken
-            left -= taken
-
-
-def rows_at_once(left: int) -> int:
-    """How many rows the next statement should have: all that are left, unless too many would be filled up."""
-    for count in ROWS_PER_STATEMENT:
-        if count <= left:
-            more = 2 * count
-            return (
-                more
-                if count < left and more <= ROWS_PER_STATEMENT[0] and (more - left) * _WASTE <= left
-                else count
-            )
-    raise AssertionError(left)
 
 
 class Question:
@@ -194,15 +143,12 @@ class Statements:
 
     def _inserting(self, table: Table, *, ignore_known: bool) -> RowStatement:
         columns = [column.name for column in table.columns]
-        row = f"({', '.join('?' * len(columns))})"
         if self.is_sqlite:
             into = f"{table.name} ({', '.join(columns)})"
-            start = f"INSERT OR IGNORE INTO {into} VALUES "  # noqa: S608  (names are those of tables.py)
-            return RowStatement(
-                start + row, lambda count: start + ", ".join([row] * count), counts=not ignore_known
-            )
+            before = f"INSERT OR IGNORE INTO {into} VALUES"
+            return SeveralRowsStatement(before, counts=not ignore_known)
         new = postgresql.insert(table).on_conflict_do_nothing() if ignore_known else insert(table)
-        return RowStatement(self._compiled(new, columns), None)
+        return PipelinedStatement(self._compiled(new, columns))
 
     def _updating(
         self, table: Table, changed: Sequence[str], key: dict[str, Any], only: Any = None
@@ -214,17 +160,15 @@ class Statements:
             statement = statement.where(column == bindparam(f"of_{name}"))
         if only is not None:
             statement = statement.where(only)
-        single = self._compiled(statement, [*changed, *guard])
+        text = self._compiled(statement, [*changed, *guard])
         if not self.is_sqlite:
-            return RowStatement(single, None)
+            return PipelinedStatement(text)
         sets = ", ".join(f"{name} = v.column{at}" for at, name in enumerate(changed, 1))
         where = [f"{table.name}.{name} = v.column{at}" for at, name in enumerate(key, len(changed) + 1)]
         if only is not None:
             where.append(str(only.compile(dialect=self._dialect, compile_kwargs={"literal_binds": True})))
-        row = f"({', '.join('?' * (len(changed) + len(key)))})"
-        start = f"UPDATE {table.name} SET {sets} FROM (VALUES "  # noqa: S608  (names are those of tables.py)
-        end = f") AS v WHERE {' AND '.join(where)}"
-        return RowStatement(single, lambda count: start + ", ".join([row] * count) + end)
+        before = f"UPDATE {table.name} SET {sets} FROM (VALUES"  # noqa: S608  (names are those of tables.py)
+        return SeveralRowsStatement(before, f") AS v WHERE {' AND '.join(where)}")
 
     def _compiled(self, statement: ClauseElement, columns: Sequence[str]) -> str:
         text, order = _compile(self._dialect, statement, columns)

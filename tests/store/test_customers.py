@@ -9,7 +9,8 @@ from homing.model.account import Account, Endpoint, Number
 from homing.model.errors import Refusal
 from homing.store import customers
 from homing.store.database import Database
-from homing.store.sql import Statements, Transaction
+from homing.store.sql import Transaction
+from homing.store.statements import Statements
 from tests.store import rows
 
 

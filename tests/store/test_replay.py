@@ -12,7 +12,8 @@ from homing.store import customers, replay
 from homing.store import tables as t
 from homing.store.database import Database
 from homing.store.replay import DEAD, ENDED, Found
-from homing.store.sql import Statements, Transaction
+from homing.store.sql import Transaction
+from homing.store.statements import Statements
 from homing.store.trace import deliveries_of
 from tests.store import rows
 

@@ -409,7 +409,7 @@ def test_no_hot_question_scans_or_sorts_what_grows(database: Database, opened: O
         assert raw is not None
         connection = transaction.connection
         event.listen(connection, "before_cursor_execute", _noting(asked))
-        transaction._cursor = _Noting(transaction._cursor, asked)  # type: ignore[assignment]
+        transaction._cursor = _Noting(transaction._cursor, asked)
         ask_everything(transaction, endpoint)
         count = len(asked)
         assert count > 30
