@@ -59,6 +59,7 @@ class Intake:
         reassembly: Reassembly,
         correlator: Correlator,
         offer: Callable[[Sequence[Delivery]], None],
+        call_soon: Callable[..., object],
     ) -> None:
         self._journal = journal
         self._ids = ids
@@ -67,6 +68,7 @@ class Intake:
         self._reassembly = reassembly
         self._correlator = correlator
         self._offer = offer
+        self._call_soon = call_soon
         self._parked: Counter[str] = Counter()
         """By link, receipts that were not matched when they came."""
         self.received = 0
@@ -105,8 +107,7 @@ class Intake:
                 done(error)
             finally:  # whatever a link makes of it, what is claimed is ours to push
                 if results is not None:
-                    self._offer(batch.held)
-                    self._offer(results[0])
+                    self._offer_soon(batch.held + results[0])
 
         self._journal.write(self._write, [batch], committed)
 
@@ -122,10 +123,15 @@ class Intake:
             try:
                 done(None)
             finally:
-                self._offer([delivery for matched in results for delivery in matched.held])
+                self._offer_soon([delivery for matched in results for delivery in matched.held])
             self._parked[link] += sum(matched.parked for matched in results)
 
         self._journal.write(self._correlator.record_receipts, receipts, committed)
+
+    def _offer_soon(self, held: Sequence[Delivery]) -> None:
+        """Push when the networks have their answers: the next messages are on their way meanwhile."""
+        if held:
+            self._call_soon(self._offer, held)
 
     def learned(self, link: str) -> dict[str, Any]:
         """How receipts of a link were matched: the usual spelling of their ids, and how many had to wait."""

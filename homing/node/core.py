@@ -81,6 +81,7 @@ class Core:
             reassembly=self.reassembly,
             correlator=self.correlator,
             offer=self.dispatch.offer,
+            call_soon=loop.call_soon,
         )
         self.outbox = Outbox(
             journal=self.journal,

@@ -16,8 +16,8 @@ Rows = Sequence[tuple[Any, ...]]
 
 ROWS_PER_STATEMENT = (256, 128, 64, 32, 16, 8, 4, 2, 1)
 """How many rows SQLite is given at once, the most first: few texts, so that each is prepared once."""
-_WASTE = 4
-"""A statement may be filled up with one repeated row for this many that it is given."""
+_FILLED_UP = 6
+"""A statement costs as much as so many rows: no more than these, or a quarter, are repeated to save one."""
 _NOTHING: dict[Any, str] = {None: "NULL", b"": "x''"}
 
 # What is bound all the same takes the short way: of the types that sqlite3 knows, these have no adapter.
@@ -111,4 +111,4 @@ def rows_at_once(left: int) -> int:
         return most
     less = 1 << (left.bit_length() - 1)
     more = 2 * less
-    return more if left > less and (more - left) * _WASTE <= left else less
+    return more if left > less and more - left <= max(_FILLED_UP, left // 4) else less

@@ -119,6 +119,7 @@ class World:
         self.intake = Intake(
             journal=self.journal, ids=self.ids, directory=self.now, fan_out=fan_out,
             reassembly=self.reassembly, correlator=self.correlator, offer=self.dispatch.offer,
+            call_soon=loop.call_soon,
         )  # fmt: skip
         self.outbox = Outbox(
             journal=self.journal, correlator=self.correlator, claim=self.claim, offer=self.dispatch.offer,

@@ -58,7 +58,7 @@ def test_a_statement_has_a_known_number_of_rows_and_few_that_fill_it_up(left: in
     while left > 0:
         count = rows_at_once(left)
         assert count in ROWS_PER_STATEMENT
-        assert count <= left or (count - left) * 4 <= left
+        assert count - left <= max(6, left // 4)
         assert count >= min(left, MOST) / 2
         left -= count
         statements += 1
