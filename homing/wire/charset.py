@@ -5,7 +5,6 @@ A character that the charset does not have becomes the nearest one that it has (
 """
 
 import codecs
-import re
 import unicodedata
 from collections.abc import Callable
 from functools import lru_cache
@@ -44,8 +43,10 @@ def _nearest(error: UnicodeError) -> tuple[str | bytes, int]:
 
 codecs.register_error("homing.nearest", _nearest)
 
-_ESCAPED = {chr(octet): f"%{octet:02X}" for octet in range(256)}
-_SPECIAL = re.compile(r"([^A-Za-z0-9_.~+%-])")
+_PLAIN = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~ "
+"""Octets that are not escaped: the unreserved ones (RFC 3986 §2.3), and the blank, which becomes ``+``."""
+_ESCAPES = [(chr(octet), f"%{octet:02X}") for octet in range(256)]
+_ESCAPES[ord("%")] = ("%", "%")  # is replaced before the others
 
 
 def quoter(charset: str) -> Callable[[str], str]:
@@ -61,11 +62,18 @@ def quoter(charset: str) -> Callable[[str], str]:
     def quote_text(text: str) -> str:
         if text.isalnum() and text.isascii():
             return text
-        if not text.isascii():
-            text = text.encode(name, "homing.nearest").decode("latin-1")
-        # Three plain replacements and one split cost less than a step for each character.
-        pieces = _SPECIAL.split(text.replace("%", "%25").replace("+", "%2B").replace(" ", "+"))
-        pieces[1::2] = [_ESCAPED[char] for char in pieces[1::2]]
-        return "".join(pieces)
+        if text.isascii():
+            octets = text.encode()
+        else:
+            octets = text.encode(name, "homing.nearest")
+            text = octets.decode("latin-1")
+        # What is to be escaped is mostly nothing, or of few kinds: a step for each kind, not for each octet.
+        special = octets.translate(None, _PLAIN)
+        if special:
+            text = text.replace("%", "%25")  # first, because the escapes of the others hold it
+            for octet in set(special):
+                char, escape = _ESCAPES[octet]
+                text = text.replace(char, escape)
+        return text.replace(" ", "+")
 
     return quote_text
