@@ -60,48 +60,51 @@ class MxPush:
 
     def render(self, event: Event, attempt: int, now_ms: int) -> bytes:
         """The whole request. An event that is not wanted cannot be rendered."""
-        pairs = self._report(event) if type(event) is Report else self._message(event)  # type: ignore[arg-type]
+        event_id = str(event.id)
+        if type(event) is Report:
+            pairs = self._report(event, event_id)
+        else:
+            pairs = self._message(event, event_id)  # type: ignore[arg-type]
         if self._is_post:
             return (
-                f"{self._head}{event.id}\r\nHoming-Attempt: {attempt}\r\n"
+                f"{self._head}{event_id}\r\nHoming-Attempt: {attempt}\r\n"
                 f"Content-Length: {len(pairs)}\r\n\r\n{pairs}"
-            ).encode("ascii")
-        return f"{self._head}{pairs}{self._tail}{event.id}\r\nHoming-Attempt: {attempt}\r\n\r\n".encode(
-            "ascii"
-        )
+            ).encode()
+        return f"{self._head}{pairs}{self._tail}{event_id}\r\nHoming-Attempt: {attempt}\r\n\r\n".encode()
 
     @staticmethod
     def judge(answer: Answer) -> bool:
         """Exactly 200 with at least one octet of body."""
         return answer.status == 200 and answer.length > 0
 
-    def _report(self, report: Report) -> str:
+    def _report(self, report: Report, event_id: str) -> str:
         quote = self._quote
         originator = quote(report.sender)
         status = report.status
         pairs = (
             f"smsfrom={quote(report.recipient)}&smsmsg=REPORT+{report.submission}+{self._words[status]}"
-            f"&smsto={originator}&shortcode={originator}&smsid={report.id}"
+            f"&smsto={originator}&shortcode={originator}&smsid={event_id}"
             f"&smsdate={self._date(report.at_ms // 1000)}&reason={self._reasons[status]}"
         )
         return f"{pairs}&note={quote(report.note)}" if report.note else pairs
 
-    def _message(self, message: ReceivedMessage) -> str:
+    def _message(self, message: ReceivedMessage, event_id: str) -> str:
         quote = self._quote
         coding = message.coding
-        text = message.data.hex().upper() if coding is Coding.DATA else quote(message.text)
+        text = message.data.hex().upper() if coding is _DATA else quote(message.text)
         network = message.network
         pairs = (
             f"smsfrom={quote(message.sender)}&smsto={quote(message.recipient)}"
-            f"&smsdate={self._date(message.at_ms // 1000)}&smsid={message.id}&smsmsg={text}"
+            f"&smsdate={self._date(message.at_ms // 1000)}&smsid={event_id}&smsmsg={text}"
             f"&bits={_BITS[coding]}&network={quote(network) if network else NO_NETWORK}"
         )
         if message.udh:
             pairs = f"{pairs}&smsudh={message.udh.hex().upper()}"
-        if coding is Coding.UNICODE:
+        if coding is _UNICODE:
             data = message.data or message.text.encode("utf-16-be", "surrogatepass")
             pairs = f"{pairs}&smsucs2={data.hex().upper()}"
         return pairs
 
 
+_DATA, _UNICODE = Coding.DATA, Coding.UNICODE
 _BITS = {coding: str(coding.value) for coding in Coding}
