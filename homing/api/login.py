@@ -38,7 +38,7 @@ RETRY_AFTER_S = 60
 _REMEMBERED = 20_000
 """Logins, wrong guesses and budgets kept, each."""
 _THREADS = 2
-"""Verifications at once: each takes a core and 19 MiB."""
+"""Verifications at once: each takes a core and 7 MiB."""
 _MOST_WAITING = 256
 _LONGEST_NAME = 64
 _WRONG = "wrong user or password"

@@ -19,14 +19,19 @@ from homing.model.errors import StoreUnavailable
 from homing.store.tables import facts
 
 BUSY_TIMEOUT_MS = 5_000
+STATEMENTS_KEPT = 256
+"""Texts that stay prepared on a connection: each hot statement has one for each number of rows."""
 _PRAGMAS = (
     "PRAGMA journal_mode = WAL",
     "PRAGMA synchronous = FULL",
     f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}",
-    "PRAGMA cache_size = -16384",  # KiB
     "PRAGMA wal_autocheckpoint = 4000",  # pages: a checkpoint every 16 MiB instead of every 4
     "PRAGMA temp_store = MEMORY",
 )
+
+
+_WRITER_CACHE_KIB, _READER_CACHE_KIB = 8_192, 2_048
+"""What SQLite keeps of the store itself; the system's own cache has the rest."""
 
 
 class Database:
@@ -37,10 +42,14 @@ class Database:
         self.is_sqlite = url.startswith("sqlite")
         options: dict[str, Any] = {} if self.is_sqlite else {"paramstyle": "format"}
         if self.is_sqlite:
-            options["connect_args"] = {"check_same_thread": False, "timeout": BUSY_TIMEOUT_MS / 1000}
-        self._writing = _engine(url, "IMMEDIATE", poolclass=NullPool, **options)
-        self._held = _engine(url, None, poolclass=NullPool, **options)
-        self._reading = _engine(url, "DEFERRED", pool_size=4, max_overflow=4, **options)
+            options["connect_args"] = {
+                "check_same_thread": False,
+                "timeout": BUSY_TIMEOUT_MS / 1000,
+                "cached_statements": STATEMENTS_KEPT,
+            }
+        self._writing = _engine(url, "IMMEDIATE", _WRITER_CACHE_KIB, poolclass=NullPool, **options)
+        self._held = _engine(url, None, _WRITER_CACHE_KIB, poolclass=NullPool, **options)
+        self._reading = _engine(url, "DEFERRED", _READER_CACHE_KIB, pool_size=4, max_overflow=4, **options)
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
@@ -109,16 +118,16 @@ def _plain(error: SQLAlchemyError) -> str:
     return str(error.orig) if isinstance(error, DBAPIError) else str(error)
 
 
-def _engine(url: str, begin: str | None, **options: Any) -> Engine:
+def _engine(url: str, begin: str | None, cache_kib: int, **options: Any) -> Engine:
     engine = create_engine(url, hide_parameters=True, **options)  # an error's text may reach a log
     if engine.dialect.name == "sqlite":
-        event.listen(engine, "connect", _prepare_sqlite)
+
+        def prepare(connection: Any, _record: object) -> None:
+            connection.isolation_level = None  # transactions are begun by us, not guessed by the driver
+            for pragma in (*_PRAGMAS, f"PRAGMA cache_size = -{cache_kib}"):
+                connection.execute(pragma).close()
+
+        event.listen(engine, "connect", prepare)
         if begin is not None:
             event.listen(engine, "begin", lambda c: c.exec_driver_sql(f"BEGIN {begin}"))
     return engine
-
-
-def _prepare_sqlite(connection: Any, _record: object) -> None:
-    connection.isolation_level = None  # transactions are begun by us, not guessed by the driver
-    for pragma in _PRAGMAS:
-        connection.execute(pragma).close()
