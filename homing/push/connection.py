@@ -7,9 +7,9 @@ which never repeats the request: URLs carry credentials here.
 """
 
 import asyncio
-import time
 from collections import deque
 from collections.abc import Callable
+from time import monotonic
 from typing import Any, NamedTuple
 
 import httptools
@@ -18,8 +18,12 @@ from homing.model.delivery import ANSWER_CAP, Answer
 from homing.wire.target import Target
 
 HEAD_CAP = 65_536
+USUAL_CAP = 2_048
+"""An answer that is longer, or comes in pieces, is not remembered as the usual one."""
 LONGEST_LIFE_S = 300.0
 """After so long a connection is not used again, so that a name which moved is looked up again."""
+
+_NO_ANSWER = Answer(status=None, body=b"", length=0, took_ms=0)
 
 CONGESTED_STATUSES = frozenset({429, 502, 503, 504})
 
@@ -54,16 +58,31 @@ class Counters:
 class Pool:
     """The connections of one target: those at leisure (last in, first out) and those who wait for one."""
 
-    __slots__ = ("busy", "connecting", "idle", "open_one", "target", "waiting")
+    __slots__ = (
+        "connecting",
+        "connections",
+        "idle",
+        "open_one",
+        "target",
+        "usual",
+        "usual_answer",
+        "waiting",
+    )
 
     def __init__(self, target: Target, open_one: "Callable[[Pool], None]") -> None:
         self.target = target
         self.open_one = open_one
         """Starts opening one more connection."""
+        self.connections: set[Connection] = set()
+        """All that are open: those at leisure, and those with a push under way."""
         self.idle: list[Connection] = []
-        self.busy: set[Connection] = set()
         self.waiting: deque[Push] = deque()
         self.connecting = 0
+        self.usual = b""
+        """The octets of the last answer that came at once and left its connection open: a server mostly says
+        the same again."""
+        self.usual_answer = _NO_ANSWER
+        """What the parser made of them."""
 
     def wait(self, push: Push, *, first: bool = False) -> None:
         """Queues a push for the next connection that is free, and sees to it that there will be one."""
@@ -80,11 +99,10 @@ class Pool:
             push = self.waiting.popleft()
             connection.start(push.request, push.token, push.done, push.started_s, push.is_second)
         else:
-            self.busy.discard(connection)
             self.idle.append(connection)
 
     def forget(self, connection: "Connection") -> None:
-        self.busy.discard(connection)
+        self.connections.discard(connection)
         if connection in self.idle:
             self.idle.remove(connection)
 
@@ -106,7 +124,6 @@ class Connection(asyncio.Protocol):
         "_is_second",
         "_keep",
         "_length",
-        "_opened_s",
         "_parser",
         "_pool",
         "_request",
@@ -114,11 +131,12 @@ class Connection(asyncio.Protocol):
         "_reused",
         "_status",
         "_token",
-        "_transport",
+        "_until_s",
         "since_s",
+        "transport",
     )
 
-    _transport: asyncio.Transport
+    transport: asyncio.Transport
 
     def __init__(self, pool: Pool, counters: Counters, expect_s: float, body_cap: int) -> None:
         self._pool = pool
@@ -126,8 +144,9 @@ class Connection(asyncio.Protocol):
         self._expect_ms = int(expect_s * 1000)
         self._body_cap = body_cap
         self._parser = httptools.HttpResponseParser(self)
-        self._opened_s = self.since_s = time.monotonic()
+        self.since_s = monotonic()
         """``since_s``: when the push under way began (busy), or the last one ended (idle)."""
+        self._until_s = self.since_s + LONGEST_LIFE_S
         self._request: bytes = b""
         self._token: object = None
         self._done: Done | None = None
@@ -156,44 +175,52 @@ class Connection(asyncio.Protocol):
         self._done = done
         self.since_s = started_s
         self._is_second = is_second
-        self._pool.busy.add(self)
-        self._transport.write(request)
+        self.transport.write(request)
 
-    def is_closing(self) -> bool:
-        return self._transport.is_closing()
+    @property
+    def is_busy(self) -> bool:
+        """Whether a push is under way on it."""
+        return self._done is not None
 
     def close(self) -> None:
         """Closes a connection at leisure."""
-        self._transport.close()
+        self.transport.close()
 
     def abandon(self) -> None:
         """Closes at once; ``done`` of a push under way is not called any more."""
         self._done = None
-        self._transport.abort()
+        self.transport.abort()
 
     def fail(self, error: str, *, congested: bool) -> None:
         """Ends the push under way, and the connection."""
-        self._keep = False
         self._end(
             Answer(
                 status=None,
                 body=self._body,
                 length=self._length,
-                took_ms=self._took_ms(time.monotonic()),
+                took_ms=int((monotonic() - self.since_s) * 1000),
                 error=error,
                 congested=congested,
-            )
+            ),
+            False,
         )
 
     # What the transport says
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = transport  # type: ignore[assignment]
+        self.transport = transport  # type: ignore[assignment]
         self._counters.opened += 1
 
     def data_received(self, data: bytes) -> None:
         if self._done is None:  # nobody asked
-            self._transport.abort()
+            self.transport.abort()
+            return
+        is_first = not self._heard
+        pool = self._pool
+        if is_first and data == pool.usual:
+            # The parser stands where it stood when it read these octets, before an answer: it would say the
+            # same again, and stand there again. So it need not read them.
+            self._answered(pool.usual_answer, True)
             return
         self._heard = True
         if not self._headers_done:
@@ -206,10 +233,12 @@ class Connection(asyncio.Protocol):
                 self.fail("the answer is not HTTP", congested=False)
                 return
         if self._complete:
-            self._answered()
+            answer = self._answer()
+            if is_first and self._keep and len(data) <= USUAL_CAP:
+                pool.usual, pool.usual_answer = data, answer
+            self._answered(answer, self._keep)
         elif self._length > self._body_cap:
-            self._keep = False
-            self._answered()
+            self._answered(self._answer(), False)
         elif self._head_octets > HEAD_CAP and not self._headers_done:
             self.fail("the head of the answer is too long", congested=False)
 
@@ -220,7 +249,8 @@ class Connection(asyncio.Protocol):
             return
         if self._heard:
             if exc is None and self._headers_done and not self._framed:
-                self._answered()  # the end of the connection is the end of the body: RFC 9112 §6.3
+                # The end of the connection is the end of the body: RFC 9112 §6.3
+                self._answered(self._answer(), False)
             else:
                 self.fail("closed in the middle of the answer", congested=True)
         elif self._reused and not self._is_second:
@@ -273,40 +303,47 @@ class Connection(asyncio.Protocol):
 
     # How a push ends
 
-    def _took_ms(self, now_s: float) -> int:
-        return int((now_s - self.since_s) * 1000)
-
-    def _answered(self) -> None:
-        now_s = time.monotonic()
-        took_ms = self._took_ms(now_s)
-        if took_ms > self._expect_ms:
-            self._counters.slow += 1
-        if now_s - self._opened_s > LONGEST_LIFE_S:
-            self._keep = False
-        status = self._status
-        answer = Answer(
-            status=status,
+    def _answer(self) -> Answer:
+        """What the parser has read; how long it took is not known yet."""
+        return Answer(
+            status=self._status,
             body=self._body,
             length=self._length,
-            took_ms=took_ms,
+            took_ms=0,
             retry_after=self._retry_after,
-            congested=status in CONGESTED_STATUSES,
+            congested=self._status in CONGESTED_STATUSES,
+        )
+
+    def _answered(self, read: Answer, keep: bool) -> None:
+        """An answer has come; with ``keep`` the connection may be used again."""
+        now_s = monotonic()
+        took_ms = int((now_s - self.since_s) * 1000)
+        if took_ms > self._expect_ms:
+            self._counters.slow += 1
+        answer = Answer(
+            status=read.status,
+            body=read.body,
+            length=read.length,
+            took_ms=took_ms,
+            retry_after=read.retry_after,
+            congested=read.congested,
         )
         self.since_s = now_s
-        self._end(answer)
+        self._end(answer, keep and now_s <= self._until_s)
 
-    def _end(self, answer: Answer) -> None:
+    def _end(self, answer: Answer, keep: bool) -> None:
         done, token = self._done, self._token
         assert done is not None
         self._done = self._token = None
         self._request = b""
-        if self._keep and not self._transport.is_closing():
+        if keep and not self.transport.is_closing():
             self._reused = True
-            self._prepare_to_read()
+            if self._heard:
+                self._prepare_to_read()
             self._pool.release(self)
         else:
             self._pool.forget(self)
-            self._transport.abort()
+            self.transport.abort()
         hand_over(done, token, answer)
 
 

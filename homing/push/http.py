@@ -12,7 +12,7 @@ import ipaddress
 import os
 import socket
 import ssl
-import time
+from time import monotonic
 
 from homing.model.delivery import Answer
 from homing.push.addresses import ForbiddenAddress, Lookup, Resolver, system_lookup
@@ -73,27 +73,30 @@ class HttpPush:
         idle = pool.idle
         while idle:
             connection = idle.pop()
-            if not connection.is_closing():
-                connection.start(request, token, done, time.monotonic(), False)
+            if not connection.transport.is_closing():
+                connection.start(request, token, done, monotonic(), False)
                 return
-        pool.wait(Push(request, token, done, time.monotonic()))
+        pool.wait(Push(request, token, done, monotonic()))
 
     @property
     def in_flight(self) -> int:
         """Pushes under way, those that wait for a connection included."""
-        return sum(len(pool.busy) + len(pool.waiting) for pool in self._pools.values())
+        return sum(
+            len(pool.waiting) + sum(each.is_busy for each in pool.connections)
+            for pool in self._pools.values()
+        )
 
     @property
     def open_connections(self) -> int:
-        return sum(len(pool.busy) + len(pool.idle) for pool in self._pools.values())
+        return sum(len(pool.connections) for pool in self._pools.values())
 
     async def close(self, drain_s: float = 0.0) -> None:
         """Waits up to ``drain_s`` for what is under way, then closes everything.
 
         What is still under way then is abandoned: its ``done`` is not called, it spent no attempt.
         """
-        until_s = time.monotonic() + drain_s
-        while self.in_flight and time.monotonic() < until_s:  # noqa: ASYNC110  (nothing counts them one by one)
+        until_s = monotonic() + drain_s
+        while self.in_flight and monotonic() < until_s:  # noqa: ASYNC110  (nothing counts them one by one)
             await asyncio.sleep(0.02)
         self._is_closed = True
         if self._sweeper is not None:
@@ -103,7 +106,7 @@ class HttpPush:
         await asyncio.gather(*self._opening, return_exceptions=True)
         for pool in self._pools.values():
             pool.waiting.clear()
-            for connection in (*pool.busy, *pool.idle):
+            for connection in tuple(pool.connections):
                 connection.abandon()
         self._pools.clear()
 
@@ -117,11 +120,11 @@ class HttpPush:
 
     def _sweep(self) -> None:
         """Ends what has passed its deadline and closes what has been idle for long."""
-        now_s = time.monotonic()
+        now_s = monotonic()
         given_up_s = now_s - self._give_up_s
         idle_since_s = now_s - self._idle_s
         for target, pool in list(self._pools.items()):
-            for connection in [each for each in pool.busy if each.since_s <= given_up_s]:
+            for connection in [c for c in pool.connections if c.is_busy and c.since_s <= given_up_s]:
                 connection.fail("timeout", congested=True)
             while pool.waiting and pool.waiting[0].started_s <= given_up_s:
                 self._fail_first(pool, "timeout", congested=True)
@@ -129,13 +132,13 @@ class HttpPush:
                 for connection in [each for each in pool.idle if each.since_s <= idle_since_s]:
                     pool.forget(connection)
                     connection.close()
-            if not (pool.busy or pool.idle or pool.waiting or pool.connecting):
+            if not (pool.connections or pool.waiting or pool.connecting):
                 del self._pools[target]
         self._sweeper = self._loop.call_later(SWEEP_S, self._sweep) if self._pools else None
 
     def _fail_first(self, pool: Pool, error: str, *, congested: bool) -> None:
         push = pool.waiting.popleft()
-        took_ms = int((time.monotonic() - push.started_s) * 1000)
+        took_ms = int((monotonic() - push.started_s) * 1000)
         answer = Answer(status=None, body=b"", length=0, took_ms=took_ms, error=error, congested=congested)
         hand_over(push.done, push.token, answer)
 
@@ -152,7 +155,7 @@ class HttpPush:
         try:
             async with asyncio.timeout(self._connect_s):
                 connection = await self._dial(pool)
-            if connection.is_closing():
+            if connection.transport.is_closing():
                 raise ConnectionResetError
         except Exception as error:
             pool.connecting -= 1
@@ -161,7 +164,7 @@ class HttpPush:
                 self._fail_first(pool, describe_failure(error), congested=not forbidden)
         else:
             pool.connecting -= 1
-            pool.busy.add(connection)
+            pool.connections.add(connection)
             pool.release(connection)
 
     async def _dial(self, pool: Pool) -> Connection:
@@ -176,10 +179,10 @@ class HttpPush:
             if not addresses:
                 raise OSError(errno.EADDRNOTAVAIL, "")
         is_tls = target.scheme == "https"
-        until_s = time.monotonic() + self._connect_s
+        until_s = monotonic() + self._connect_s
         failure: OSError | None = None
         for number, address in enumerate(addresses):
-            share_s = (until_s - time.monotonic()) / (len(addresses) - number)
+            share_s = (until_s - monotonic()) / (len(addresses) - number)
             try:
                 async with asyncio.timeout(share_s):
                     _, connection = await self._loop.create_connection(
