@@ -9,7 +9,7 @@ never make the same one, and a range of time is a range of ids.
 import secrets
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 EPOCH_MS = 1_577_836_800_000  # 2020-01-01T00:00:00Z
 LARGEST_ID = (1 << 63) - 1
@@ -40,16 +40,27 @@ class Ids:
     def next(self) -> int:
         """The next id; borrows from the future when one millisecond's 4096 are used up."""
         with self._lock:
-            moment = (self._clock() - EPOCH_MS) << BORN_SHIFT
-            last = self._last
-            if moment > last:
-                last = moment | self._node
-            elif last & _COUNT_MASK == _COUNT_MASK:
-                last = (((last >> BORN_SHIFT) + 1) << BORN_SHIFT) | self._node
-            else:
-                last += 1
-            self._last = last
-            return last
+            self._last = made = self._after(self._last)
+            return made
+
+    def take(self, count: int) -> Sequence[int]:
+        """The next ids, as many as asked for: at once."""
+        if count <= 0:
+            return ()
+        with self._lock:
+            first = self._after(self._last)
+            room = _COUNT_MASK + 1 - (first & _COUNT_MASK)  # in the millisecond of the first
+            made = range(first, first + min(count, room))
+            self._last = made[-1]
+        return made if count <= room else [*made, *self.take(count - room)]
+
+    def _after(self, last: int) -> int:
+        first = (self._clock() - EPOCH_MS) << BORN_SHIFT | self._node
+        if first > last:
+            return first
+        if last & _COUNT_MASK == _COUNT_MASK:
+            return (last >> BORN_SHIFT) + 1 << BORN_SHIFT | self._node
+        return last + 1
 
 
 def id_beside(node: int, at_ms: int) -> int:

@@ -1,9 +1,11 @@
 """Ids carry time, grow, and are never made twice, whatever the clock does."""
 
+import threading
+
 from hypothesis import given
 from hypothesis import strategies as st
 
-from homing.model.clock import EPOCH_MS, Ids, id_at, made_at_ms
+from homing.model.clock import EPOCH_MS, LARGEST_ID, Ids, id_at, made_at_ms
 
 NOW = EPOCH_MS + 1_000_000
 
@@ -21,6 +23,36 @@ def test_ids_grow_whatever_the_clock_does(steps: list[int]) -> None:
     ids = Ids(7, Clock(*(NOW + step for step in steps)))
     made = [ids.next() for _ in range(100)]
     assert made == sorted(set(made))
+
+
+@given(st.lists(st.tuples(st.integers(-2, 2), st.integers(0, 9000)), max_size=8), st.integers(0, 1023))
+def test_ids_taken_together_are_those_taken_one_by_one(steps: list[tuple[int, int]], node: int) -> None:
+    moment = [NOW]
+    together, single = (Ids(node, lambda: moment[0]) for _ in range(2))
+    made = []
+    for step, count in steps:
+        moment[0] += step
+        ids = list(together.take(count))
+        assert ids == [single.next() for _ in range(count)]
+        made += ids
+    assert made == sorted(set(made))
+    assert all(0 < id_ <= LARGEST_ID and id_ >> 12 & 1023 == node for id_ in made)
+
+
+def test_threads_that_take_together_get_none_twice() -> None:
+    ids, made = Ids(5), []
+    start = threading.Barrier(4)
+
+    def take() -> None:
+        start.wait()
+        made.extend([id_ for count in range(60) for id_ in ids.take(count)])
+
+    threads = [threading.Thread(target=take) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(made) == len(set(made)) == 4 * sum(range(60))
 
 
 def test_a_millisecond_has_4096_ids_and_then_borrows() -> None:
