@@ -5,6 +5,7 @@ from collections import deque
 from homing.engine.window import Window
 from homing.model.account import Endpoint
 from homing.model.delivery import Delivery
+from homing.wire.push import PushFormat
 
 
 class Destination:
@@ -12,6 +13,7 @@ class Destination:
 
     __slots__ = (
         "endpoint",
+        "format",
         "hold_until_s",
         "in_store",
         "is_parked",
@@ -23,8 +25,9 @@ class Destination:
         "window",
     )
 
-    def __init__(self, endpoint: Endpoint) -> None:
+    def __init__(self, endpoint: Endpoint, format_: PushFormat) -> None:
         self.endpoint = endpoint
+        self.format = format_
         self.window = Window(endpoint.concurrency, endpoint.rate_per_s)
         self.queue: deque[Delivery] = deque()
         self.in_store = False

@@ -10,6 +10,8 @@ timer or a statement per delivery.
 
 from collections.abc import Callable, Sequence
 from functools import partial
+from itertools import groupby
+from operator import attrgetter
 from random import random
 from time import monotonic
 
@@ -19,7 +21,7 @@ from homing.engine.claiming import Claimed, Claiming, find_due
 from homing.engine.destination import Destination
 from homing.engine.directory import Directory
 from homing.engine.fanout import Claim, due_at_birth
-from homing.engine.outcomes import Outcomes, attempt_row, finished_row, record_outcomes
+from homing.engine.outcomes import DEAD, DELIVERED, Outcomes, attempt_row, finished_row, record_outcomes
 from homing.engine.ports import Journal, Pusher
 from homing.engine.schedule import decide
 from homing.model.account import Endpoint
@@ -27,12 +29,10 @@ from homing.model.clock import now_ms
 from homing.model.delivery import (
     Answer,
     Delivery,
-    DeliveryState,
     Refused,
     Retry,
 )
 from homing.model.errors import StoreUnavailable
-from homing.wire.push import FORMATS
 
 log = structlog.get_logger(__name__)
 
@@ -49,6 +49,8 @@ IDLE_S = 30.0
 """What has had nothing to do for so long is forgotten, so that memory is for those who are busy."""
 UNRECORDED_LIMIT = 10_000
 """Outcomes waiting for a store in trouble; beyond it no further attempt is made."""
+
+_by_endpoint = attrgetter("endpoint")
 
 
 class Dispatch:
@@ -95,51 +97,56 @@ class Dispatch:
 
     # --- room and offers: what was just written ---
 
-    def has_room(self, endpoint: Endpoint) -> bool:
-        """Whether a delivery made now may be held in memory; else it waits in the store, in its turn."""
+    def room_for(self, endpoint: Endpoint, count: int) -> int:
+        """How many of so many deliveries made now may be held in memory, the first ones.
+
+        The others wait in the store, in their turn.
+        """
         destination = self._destinations.get(endpoint.id)
+        directory = self._directory()
+        if self._stopped or directory.is_parked(endpoint):
+            if destination is not None:
+                destination.in_store = True
+            return 0
+        room = min(count, self._max - self.in_memory, self._max_per_endpoint)
         if destination is None:
-            if self._stopped or self._directory().is_parked(endpoint):
-                return False
-            if endpoint.concurrency > 1:
-                return self.in_memory < self._max
-            # Older ones may wait in the store, of a former life or from before it was forgotten.
-            destination = self._destinations.setdefault(endpoint.id, Destination(endpoint))
-            destination.in_store = True
-            return False
+            if room == count and endpoint.concurrency > 1:
+                return room
+            destination = Destination(endpoint, directory.formats[endpoint.id])
+            destination = self._destinations.setdefault(endpoint.id, destination)
+            if destination.is_ordered:
+                # Older ones may be there, of a former life or from before it was forgotten.
+                destination.in_store = True
+        elif destination.queue:
+            room = min(room, self._max_per_endpoint - len(destination.queue))
         if (
             destination.in_store
             or destination.window.is_dead
-            or self.in_memory >= self._max
-            or len(destination.queue) >= self._max_per_endpoint
             or destination.hold_until_s
-            or (destination.reading and destination.is_ordered)
-            or self._stopped
-            or self._directory().is_parked(endpoint)
+            or (destination.is_ordered and (destination.reading or room < count))
         ):
+            room = 0
+        if room < count:
             destination.in_store = True
-            return False
-        return True
+        return max(room, 0)
 
     def offer(self, deliveries: Sequence[Delivery]) -> None:
         """Take deliveries that are committed and claimed, and start what the windows allow."""
         now = now_ms()
-        touched = set()
-        destinations = self._destinations
         self.in_memory += len(deliveries)
-        for delivery in deliveries:
-            destination = destinations.get(delivery.endpoint) or self._destination(delivery.endpoint)
-            if destination is None or destination.is_parked or self._stopped:  # since it was made
-                self._release(delivery)
-                continue
-            if destination.is_ordered and (destination.in_store or destination.hold_until_s):
-                self._settle_first(destination)  # since it was made, an older one has gone back to the store
-                self._release(delivery, True)
-                continue
-            destination.queue.append(delivery)
-            touched.add(destination)
-        for destination in touched:
-            self._pump(destination, now)
+        for id_, group in groupby(deliveries, _by_endpoint):
+            destination = self._destination(id_)
+            if destination is None or destination.is_parked or self._stopped:  # since they were made
+                for delivery in group:
+                    self._release(delivery)
+            elif (destination.in_store or destination.hold_until_s) and destination.is_ordered:
+                # Since they were made, an older one has gone back to the store.
+                self._settle_first(destination)
+                for delivery in group:
+                    self._release(delivery, True)
+            else:
+                destination.queue.extend(group)
+                self._pump(destination, now)
 
     def tick(self) -> None:
         """Probe, drain, refill: whatever is due by time rather than by an event."""
@@ -171,6 +178,7 @@ class Dispatch:
             if destination.is_parked:
                 destination.is_parked = False
                 destination.in_store = True
+            destination.format = directory.formats[id_]
             if endpoint != destination.endpoint:
                 destination.endpoint = endpoint
                 destination.window.limit(endpoint.concurrency, endpoint.rate_per_s)
@@ -191,7 +199,7 @@ class Dispatch:
             directory = self._directory()
             endpoint = directory.endpoints.get(id_)
             if endpoint is not None and not directory.is_parked(endpoint):
-                destination = self._destinations[id_] = Destination(endpoint)
+                destination = self._destinations[id_] = Destination(endpoint, directory.formats[id_])
         else:
             destination.is_used = True
         return destination
@@ -217,25 +225,22 @@ class Dispatch:
             destination.hold_until_s = 0.0
             destination.in_store = True
         destination.is_used = True
-        queue, window = destination.queue, destination.window
-        while queue and window.can_send(now):
-            delivery = queue.popleft()
-            if delivery.lease_until_ms - now < self._give_up_ms:
-                # An attempt might outlive the lease: claim it anew, and in its order all behind it.
-                queue.appendleft(delivery)
-                self._release_queue(destination)
-                break
-            self._start(destination, delivery, now)
+        queue = destination.queue
+        if queue:
+            ended_ms = now + self._give_up_ms
+            for _ in range(min(len(queue), destination.window.room(now))):
+                if queue[0].lease_until_ms < ended_ms:
+                    # An attempt might outlive the lease: claim it anew, and in its order all behind it.
+                    self._release_queue(destination)
+                    break
+                self._start(destination, queue.popleft(), now)
         if (destination.in_store or destination.next_due_ms is not None) and not destination.reading:
             self._refill(destination, now)
 
     def _start(self, destination: Destination, delivery: Delivery, now: int) -> None:
-        format_ = self._directory().formats.get(delivery.endpoint)
-        if format_ is None:
-            self._release(delivery)
-            return
         destination.window.sent()
         self.in_flight += 1
+        format_ = destination.format
         try:
             request = format_.render(delivery.event, delivery.attempt, now)
         except Exception as error:  # the endpoint may have changed: what is not wanted cannot be rendered
@@ -252,16 +257,15 @@ class Dispatch:
         self.in_flight -= 1
         self.in_memory -= 1
         outcomes = self._outcomes
-        if FORMATS[destination.endpoint.format].judge(answer):  # also when the endpoint is gone meanwhile
+        outcomes.held += 1
+        if destination.format.judge(answer):  # also when the endpoint is gone meanwhile
             destination.window.succeeded(now)
             self.delivered += 1
-            outcomes.finished.append(finished_row(DeliveryState.DELIVERED, delivery, answer, now))
+            outcomes.finished.append(finished_row(DELIVERED, delivery, answer, now))
         else:
             self._failed(destination, delivery, answer, now)
-        outcomes.held += 1
         if not self._flush_due:
-            self._flush_due = True
-            self._call_later(FLUSH_S, self._flush)
+            self._flush_soon()
         self._pump(destination, now)
 
     def _failed(self, destination: Destination, delivery: Delivery, answer: Answer, now: int) -> None:
@@ -273,7 +277,7 @@ class Dispatch:
         self._outcomes.attempts.append(attempt_row(delivery, answer, now))
         if isinstance(outcome, Refused):
             self.dead += 1
-            self._outcomes.finished.append(finished_row(DeliveryState.DEAD, delivery, answer, now))
+            self._outcomes.finished.append(finished_row(DEAD, delivery, answer, now))
             if outcome.endpoint_gone:
                 self._outcomes.gone.append(endpoint.id)
                 destination.hold_until_s = monotonic() + GONE_HOLD_S

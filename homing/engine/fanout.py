@@ -5,7 +5,7 @@ node's memory, so that the first attempt needs neither a second read nor a secon
 room in memory (a dead or slow endpoint, a full node) it is born free and due, and waits in the store.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import msgspec
@@ -40,25 +40,38 @@ class FanOut:
         rows: Rows, held: list[Delivery],
     ) -> None:  # fmt: skip
         """Append a row per endpoint to ``rows``, and to ``held`` what this node will push at once."""
-        claim = self._claim
+        self.bear_all((event,), kind, account, endpoints, rows, held)
+
+    def bear_all(
+        self, events: Sequence[Event], kind: str, account: str, endpoints: Iterable[Endpoint],
+        rows: Rows, held: list[Delivery],
+    ) -> None:  # fmt: skip
+        """The same for several events of one account that are due at the same endpoints, in their order.
+
+        ``held`` gets them endpoint by endpoint.
+        """
+        claim, now = self._claim, now_ms()
+        node, life, until = claim.node, claim.life, now + claim.lease_ms
         for endpoint in endpoints:
-            if self._room.has_room(endpoint):
-                until = now_ms() + claim.lease_ms
+            id_ = endpoint.id
+            room = self._room.room_for(endpoint, len(events))
+            for event in events[:room]:
                 held.append(
-                    Delivery(
-                        endpoint=endpoint.id, event=event, attempt=1, first_attempt=1, lease_until_ms=until
+                    Delivery(endpoint=id_, event=event, attempt=1, first_attempt=1, lease_until_ms=until)
+                )
+                rows.append(
+                    (
+                        event.id, id_, kind, account, _PENDING, 1, 1, until, node, life,
+                        None, None, None, None, None,
                     )
-                )
-                node: int | None = claim.node
-                life: int | None = claim.life
-            else:
-                until, node, life = due_at_birth(event.id, now_ms()), None, None
-            rows.append(
-                (
-                    event.id, endpoint.id, kind, account, _PENDING, 1, 1, until, node, life,
-                    None, None, None, None, None,
-                )
-            )  # fmt: skip
+                )  # fmt: skip
+            for event in events[room:]:
+                rows.append(
+                    (
+                        event.id, id_, kind, account, _PENDING, 1, 1, due_at_birth(event.id, now), None, None,
+                        None, None, None, None, None,
+                    )
+                )  # fmt: skip
 
 
 def due_at_birth(event: int, now_ms: int) -> int:

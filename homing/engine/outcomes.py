@@ -6,6 +6,8 @@ from homing.engine.destination import Destination
 from homing.engine.ports import Transaction
 from homing.model.delivery import ANSWER_CAP, Answer, Delivery, DeliveryState
 
+DELIVERED, DEAD = int(DeliveryState.DELIVERED), int(DeliveryState.DEAD)
+
 
 class Outcomes:
     """Rows of one turn of the loop."""
@@ -34,9 +36,9 @@ def record_outcomes(transaction: Transaction, items: list[Outcomes]) -> None:
         transaction.pause_endpoint(endpoint, "the endpoint answered 410 Gone")
 
 
-def finished_row(state: DeliveryState, delivery: Delivery, answer: Answer, now: int) -> tuple[Any, ...]:
+def finished_row(state: int, delivery: Delivery, answer: Answer, now: int) -> tuple[Any, ...]:
     return (
-        int(state), answer.status, answer.error, answer.body[:ANSWER_CAP], answer.took_ms, now,
+        state, answer.status, answer.error, answer.body[:ANSWER_CAP], answer.took_ms, now,
         delivery.event.id, delivery.endpoint, delivery.attempt,
     )  # fmt: skip
 

@@ -173,6 +173,7 @@ class Pusher(Protocol):
 
 
 class Room(Protocol):
-    """Whether a delivery made now can be held in memory for its endpoint, or is left to the store."""
+    """Whether deliveries made now can be held in memory for their endpoint, or are left to the store."""
 
-    def has_room(self, endpoint: Endpoint) -> bool: ...
+    def room_for(self, endpoint: Endpoint, count: int) -> int:
+        """How many of so many may be held: the first ones. Knows from then on that the others are not."""

@@ -89,14 +89,19 @@ class Window:
             self._rate_per_s = rate_per_s
             self._bucket = None if rate_per_s is None else Bucket(rate_per_s)
 
+    def room(self, now_ms: int) -> int:
+        """How many more pushes may go out now."""
+        if self.is_dead:
+            room = 0 if self.in_flight > self._stale or self._is_pausing(now_ms) else 1
+        else:
+            room = int(self.size) - self.in_flight  # may be below 0: the window has shrunk meanwhile
+        if self._bucket is None or room <= 0:
+            return room
+        return min(room, self._bucket.tokens(now_ms))
+
     def can_send(self, now_ms: int) -> bool:
         """Whether one more push may go out now."""
-        if self.is_dead:
-            if self.in_flight > self._stale or self._is_pausing(now_ms):
-                return False
-        elif self.in_flight + 1 > self.size:
-            return False
-        return self._bucket is None or self._bucket.has_token(now_ms)
+        return self.room(now_ms) > 0
 
     def wait_until_ms(self, now_ms: int) -> int | None:
         """When ``can_send`` may become true by the passing of time; None = only by an answer."""

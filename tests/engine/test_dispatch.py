@@ -398,6 +398,7 @@ def test_what_cannot_be_rendered_is_a_failed_attempt(tmp_path: Path, time: Time)
                 raise KeyError("no word for it")
 
         world.directory.formats = cast(Any, {1: Unable()})
+        world.dispatch.directory_changed()
         for done in world.customer.waiting:
             done(OK)
         await world.settle()

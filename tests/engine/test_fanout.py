@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import msgspec
+
 from homing.engine.fanout import Claim, FanOut, due_at_birth
 from homing.model.account import Endpoint
 from homing.model.clock import Ids, made_at_ms, now_ms
@@ -24,8 +26,8 @@ MESSAGE = ReceivedMessage(
 
 
 class RoomForOdd:
-    def has_room(self, endpoint: Endpoint) -> bool:
-        return endpoint.id % 2 == 1
+    def room_for(self, endpoint: Endpoint, count: int) -> int:
+        return min(count, 2) if endpoint.id % 2 == 1 else 0
 
 
 def test_a_delivery_is_born_claimed_or_free_and_due() -> None:
@@ -55,3 +57,20 @@ def test_what_is_due_does_not_wait_for_a_clock_that_stepped_back() -> None:
     id_ = IDS.next()
     assert due_at_birth(id_, made_at_ms(id_) + 5) == made_at_ms(id_)
     assert due_at_birth(id_, made_at_ms(id_) - 3_600_000) == made_at_ms(id_) - 3_600_000
+
+
+def test_of_a_batch_the_first_are_held_as_far_as_there_is_room() -> None:
+    rows: list[tuple[Any, ...]] = []
+    held: list[Delivery] = []
+    fan_out = FanOut(Claim(node=3, life=9, lease_ms=75_000), RoomForOdd())
+    events = [msgspec.structs.replace(MESSAGE, id=IDS.next()) for _ in range(3)]
+    fan_out.bear_all(events, "message", "acme", [an_endpoint(id=n) for n in (1, 2)], rows, held)
+    names = [column.name for column in t.deliveries.columns]
+    made = [dict(zip(names, row, strict=True)) for row in rows]
+    assert [(d["event"], d["endpoint"], d["claim_node"]) for d in made] == [
+        (event.id, endpoint, 3 if (endpoint, at) in {(1, 0), (1, 1)} else None)
+        for endpoint in (1, 2)
+        for at, event in enumerate(events)
+    ]
+    assert [(d.endpoint, d.event) for d in held] == [(1, events[0]), (1, events[1])]
+    assert made[2]["next_attempt_at_ms"] == made_at_ms(events[2].id)

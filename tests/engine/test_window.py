@@ -26,6 +26,25 @@ def kill(window: Window, now_ms: int = 0) -> None:
     raise AssertionError("never declared dead")
 
 
+@given(
+    st.lists(st.sampled_from(["send", "good", "slow", "no", "wait"]), max_size=60),
+    st.sampled_from([None, 7.0]),
+)
+def test_its_room_is_how_many_may_go_out_one_after_the_other(steps: list[str], rate: float | None) -> None:
+    window, now_ms = Window(16, rate), 1000
+    for step in steps:
+        if step == "wait":
+            now_ms += 700
+        elif step == "send":
+            room = max(0, window.room(now_ms))
+            assert fill(window, now_ms) == room
+            assert window.room(now_ms) <= 0
+        elif window.in_flight and step == "good":
+            window.succeeded(now_ms)
+        elif window.in_flight:
+            window.failed(now_ms, step == "slow")
+
+
 def test_it_starts_at_five_or_at_a_lower_ceiling() -> None:
     assert fill(Window(16)) == 5
     assert fill(Window(2)) == 2
