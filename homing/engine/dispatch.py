@@ -103,31 +103,32 @@ class Dispatch:
         The others wait in the store, in their turn.
         """
         destination = self._destinations.get(endpoint.id)
-        directory = self._directory()
-        if self._stopped or directory.is_parked(endpoint):
-            if destination is not None:
-                destination.in_store = True
-            return 0
-        room = min(count, self._max - self.in_memory, self._max_per_endpoint)
         if destination is None:
-            if room == count and endpoint.concurrency > 1:
-                return room
+            directory = self._directory()
+            if self._stopped or directory.is_parked(endpoint):
+                return 0
+            if endpoint.concurrency > 1 and count <= min(self._max - self.in_memory, self._max_per_endpoint):
+                return count
             destination = Destination(endpoint, directory.formats[endpoint.id])
             destination = self._destinations.setdefault(endpoint.id, destination)
             if destination.is_ordered:
                 # Older ones may be there, of a former life or from before it was forgotten.
                 destination.in_store = True
-        elif destination.queue:
-            room = min(room, self._max_per_endpoint - len(destination.queue))
+        room = self._max_per_endpoint - len(destination.queue)
+        if room > self._max - self.in_memory:
+            room = self._max - self.in_memory
         if (
             destination.in_store
             or destination.window.is_dead
             or destination.hold_until_s
-            or (destination.is_ordered and (destination.reading or room < count))
+            or ((destination.reading or room < count) and destination.is_ordered)
+            or destination.is_parked
+            or self._stopped
         ):
             room = 0
-        if room < count:
-            destination.in_store = True
+        if room >= count:
+            return count
+        destination.in_store = True
         return max(room, 0)
 
     def offer(self, deliveries: Sequence[Delivery]) -> None:
