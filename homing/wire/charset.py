@@ -60,10 +60,10 @@ def quoter(charset: str) -> Callable[[str], str]:
         raise ValueError(f"charset {charset!r} is not one that a URL can be written in") from None
 
     def quote_text(text: str) -> str:
-        if text.isalnum() and text.isascii():
-            return text
         if text.isascii():
             octets = text.encode()
+            if octets.isalnum():
+                return text
         else:
             octets = text.encode(name, "homing.nearest")
             text = octets.decode("latin-1")
