@@ -47,7 +47,7 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     error: str | None = None
     """``connect refused``, ``timeout``, ``forbidden address 10.0.0.1``, …; None with a status."""
     retry_after: str | None = None
-    """The raw Retry-After header, if any."""
+    """The raw Retry-After header, if any, of a status from 300 on."""
     congested: bool = False
     """The destination could not be reached or did not answer in time: shrinks its window."""
 

@@ -9,6 +9,7 @@ which never repeats the request: URLs carry credentials here.
 import asyncio
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from time import monotonic
 from typing import Any, NamedTuple
 
@@ -107,8 +108,40 @@ class Pool:
             self.idle.remove(connection)
 
 
+class Head:
+    """The headers of an answer that matter, read from its first octets; ``on_…`` is called by the parser."""
+
+    def __init__(self, octets: bytes) -> None:
+        self.is_framed = False
+        """The answer says itself where its body ends."""
+        self.retry_after: str | None = None
+        self._is_complete = False
+        self._parser = httptools.HttpResponseParser(self)
+        with suppress(httptools.HttpParserError, httptools.HttpParserUpgrade):
+            self._parser.feed_data(octets)
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if self._is_complete:  # a trailer
+            return
+        name = name.lower()
+        if name in (b"content-length", b"transfer-encoding"):
+            self.is_framed = True
+        elif name == b"retry-after":
+            self.retry_after = value[:100].decode("latin-1")
+
+    def on_headers_complete(self) -> None:
+        if self._parser.get_status_code() >= 200:
+            self._is_complete = True
+        else:  # RFC 9110 §15.2: the real answer follows
+            self.is_framed = False
+            self.retry_after = None
+
+
 class Connection(asyncio.Protocol):
-    """Reads answers with llhttp; its callbacks (``on_…``) are called by the parser."""
+    """Reads answers with llhttp; its callbacks (``on_…``) are called by the parser.
+
+    It has none for headers, because of a good answer none is needed; ``Head`` reads them where they are.
+    """
 
     __slots__ = (
         "_body",
@@ -117,8 +150,7 @@ class Connection(asyncio.Protocol):
         "_counters",
         "_done",
         "_expect_ms",
-        "_framed",
-        "_head_octets",
+        "_head",
         "_headers_done",
         "_heard",
         "_is_second",
@@ -127,7 +159,6 @@ class Connection(asyncio.Protocol):
         "_parser",
         "_pool",
         "_request",
-        "_retry_after",
         "_reused",
         "_status",
         "_token",
@@ -159,12 +190,10 @@ class Connection(asyncio.Protocol):
         self._complete = False
         self._keep = False
         self._headers_done = False
-        self._framed = False
-        self._head_octets = 0
+        self._head = b""
         self._status = 0
         self._length = 0
         self._body = b""
-        self._retry_after: str | None = None
 
     # What the pool does
 
@@ -224,7 +253,7 @@ class Connection(asyncio.Protocol):
             return
         self._heard = True
         if not self._headers_done:
-            self._head_octets += len(data)
+            self._head += data
         try:
             self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade):
@@ -239,7 +268,7 @@ class Connection(asyncio.Protocol):
             self._answered(answer, self._keep)
         elif self._length > self._body_cap:
             self._answered(self._answer(), False)
-        elif self._head_octets > HEAD_CAP and not self._headers_done:
+        elif len(self._head) > HEAD_CAP and not self._headers_done:
             self.fail("the head of the answer is too long", congested=False)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -248,7 +277,7 @@ class Connection(asyncio.Protocol):
         if done is None:
             return
         if self._heard:
-            if exc is None and self._headers_done and not self._framed:
+            if exc is None and self._headers_done and not Head(self._head).is_framed:
                 # The end of the connection is the end of the body: RFC 9112 §6.3
                 self._answered(self._answer(), False)
             else:
@@ -270,14 +299,6 @@ class Connection(asyncio.Protocol):
         if self._complete:  # a second answer to one request
             self._keep = False
 
-    def on_header(self, name: bytes, value: bytes) -> None:
-        length = len(name)
-        if length == 14 or length == 17:
-            if name.lower() in (b"content-length", b"transfer-encoding"):
-                self._framed = True
-        elif length == 11 and name.lower() == b"retry-after":
-            self._retry_after = value[:100].decode("latin-1")
-
     def on_headers_complete(self) -> None:
         if not self._complete:
             self._headers_done = True
@@ -296,7 +317,6 @@ class Connection(asyncio.Protocol):
             return
         if self._status < 200:  # RFC 9110 §15.2: the real answer follows
             self._headers_done = False
-            self._framed = False
             return
         self._complete = True
         self._keep = self._parser.should_keep_alive()
@@ -305,13 +325,14 @@ class Connection(asyncio.Protocol):
 
     def _answer(self) -> Answer:
         """What the parser has read; how long it took is not known yet."""
+        status = self._status
         return Answer(
-            status=self._status,
+            status=status,
             body=self._body,
             length=self._length,
             took_ms=0,
-            retry_after=self._retry_after,
-            congested=self._status in CONGESTED_STATUSES,
+            retry_after=Head(self._head).retry_after if status >= 300 else None,
+            congested=status in CONGESTED_STATUSES,
         )
 
     def _answered(self, read: Answer, keep: bool) -> None:

@@ -104,6 +104,19 @@ def test_busy_servers_are_congested_and_say_when_to_come_again(status: int) -> N
     assert (answer.status, answer.congested, answer.retry_after) == (status, True, "120")
 
 
+def test_only_the_head_of_the_answer_itself_says_when_to_come_again() -> None:
+    hints = b"HTTP/1.1 103 Hints\r\nRetry-After: 9\r\n\r\n"
+    head, end = b"HTTP/1.1 503 X\r\nTransfer-Encoding: chunked\r\n", b"0\r\nRetry-After: 5\r\n\r\n"
+    assert one_answer(hints + head + b"\r\n" + end).retry_after is None
+    assert one_answer(writes(hints, head, b"Retry-", b"After: 7\r\n\r\n", end)).retry_after == "7"
+
+
+def test_a_length_in_what_goes_before_an_answer_is_not_that_of_the_answer() -> None:
+    hints = b"HTTP/1.1 103 Hints\r\nContent-Length: 1\r\n\r\n"
+    answer = one_answer(writes(hints, b"HTTP/1.1 200 OK\r\n\r\nO", b"K", close=True))
+    assert (answer.status, answer.body, answer.error) == (200, b"OK", None)
+
+
 def test_a_long_body_is_an_answer_and_the_connection_is_closed() -> None:
     async def main() -> None:
         body = b"x" * 1_000_000
