@@ -176,7 +176,7 @@ class Connection(asyncio.Protocol):
         self._body_cap = body_cap
         self._parser = httptools.HttpResponseParser(self)
         self.since_s = monotonic()
-        """``since_s``: when the push under way began (busy), or the last one ended (idle)."""
+        """When the push under way began (busy), or the last one ended (idle)."""
         self._until_s = self.since_s + LONGEST_LIFE_S
         self._request: bytes = b""
         self._token: object = None

@@ -60,42 +60,39 @@ class MxPush:
 
     def render(self, event: Event, attempt: int, now_ms: int) -> bytes:
         """The whole request. An event that is not wanted cannot be rendered."""
-        event_id = str(event.id)
-        if type(event) is Report:
-            pairs = self._report(event, event_id)
-        else:
-            pairs = self._message(event, event_id)  # type: ignore[arg-type]
+        id_ = str(event.id)
+        pairs = self._report(event, id_) if type(event) is Report else self._message(event, id_)  # type: ignore[arg-type]
         if self._is_post:
             return (
-                f"{self._head}{event_id}\r\nHoming-Attempt: {attempt}\r\n"
+                f"{self._head}{id_}\r\nHoming-Attempt: {attempt}\r\n"
                 f"Content-Length: {len(pairs)}\r\n\r\n{pairs}"
             ).encode()
-        return f"{self._head}{pairs}{self._tail}{event_id}\r\nHoming-Attempt: {attempt}\r\n\r\n".encode()
+        return f"{self._head}{pairs}{self._tail}{id_}\r\nHoming-Attempt: {attempt}\r\n\r\n".encode()
 
     @staticmethod
     def judge(answer: Answer) -> bool:
         """Exactly 200 with at least one octet of body."""
         return answer.status == 200 and answer.length > 0
 
-    def _report(self, report: Report, event_id: str) -> str:
+    def _report(self, report: Report, id_: str) -> str:
         quote = self._quote
         originator = quote(report.sender)
         status = report.status
         pairs = (
             f"smsfrom={quote(report.recipient)}&smsmsg=REPORT+{report.submission}+{self._words[status]}"
-            f"&smsto={originator}&shortcode={originator}&smsid={event_id}"
+            f"&smsto={originator}&shortcode={originator}&smsid={id_}"
             f"&smsdate={self._date(report.at_ms // 1000)}&reason={self._reasons[status]}"
         )
         return f"{pairs}&note={quote(report.note)}" if report.note else pairs
 
-    def _message(self, message: ReceivedMessage, event_id: str) -> str:
+    def _message(self, message: ReceivedMessage, id_: str) -> str:
         quote = self._quote
         coding = message.coding
         text = message.data.hex().upper() if coding is _DATA else quote(message.text)
         network = message.network
         pairs = (
             f"smsfrom={quote(message.sender)}&smsto={quote(message.recipient)}"
-            f"&smsdate={self._date(message.at_ms // 1000)}&smsid={event_id}&smsmsg={text}"
+            f"&smsdate={self._date(message.at_ms // 1000)}&smsid={id_}&smsmsg={text}"
             f"&bits={_BITS[coding]}&network={quote(network) if network else NO_NETWORK}"
         )
         if message.udh:
