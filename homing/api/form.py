@@ -11,12 +11,14 @@ query here by contract, so nothing of a request is logged.
 import asyncio
 import itertools
 import secrets
-from collections.abc import Awaitable, Callable
-from typing import Final
+from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
+from typing import Any, Final
 
 import msgspec
 
 from homing.api.client_address import client_address, is_within
+from homing.api.direct import Reply
 from homing.api.form_content import read_content
 from homing.api.form_parameters import (
     CHARSET,
@@ -41,6 +43,7 @@ from homing.api.plain import (
     Send,
     answer,
     answer_line,
+    as_line,
     header,
     not_allowed,
     read_body,
@@ -58,6 +61,7 @@ _BREATH: Final = 500
 """Recipients of a broadcast that are composed before others get the loop."""
 
 _FORM: Final = b"application/x-www-form-urlencoded"
+_NOT_STORED: Final = Refusal("unavailable", "the message could not be stored, try again")
 _TOO_FAST: Final[Headers] = ((b"retry-after", str(RETRY_AFTER_S).encode()),)
 
 
@@ -75,6 +79,26 @@ class FormFace:
             await not_allowed(send, ("GET", "POST"))
             return
         await self._answered(self._send_one, scope, receive, send)
+
+    def send_directly(self, query: bytes, request: Mapping[str, Any], reply: Reply) -> bool:
+        """``GET /SMSSend`` without a task: an ``api.direct.DirectFace``. Only verified logins are taken."""
+        gateway = self._gateway
+        if gateway.is_draining():
+            return False
+        try:
+            parameters = read_parameters(query)
+            address = client_address(request, gateway.trusted_proxies)
+            name, password = credential(parameters, "user"), credential(parameters, "pass")
+            account = gateway.logins.known(name, password, address)
+            if account is None:
+                return False
+            _check_address(account, address)
+            batch = self._batch_of_one(account, parameters)
+        except Refusal as refusal:
+            reply(*_refused(refusal))
+        else:
+            gateway.submit.accept(batch, partial(_reply_outcome, reply))
+        return True
 
     async def send_many(self, scope: Scope, receive: Receive, send: Send) -> None:
         """``POST /sms/v1/bulksend``: one line per recipient, its id or ``0`` and the reason."""
@@ -99,8 +123,8 @@ class FormFace:
             account = await self._login(scope, parameters)
             body = await take(account, parameters)
         except Refusal as refusal:
-            headers = _TOO_FAST if refusal.kind == "too_fast" else ()
-            await answer_line(send, STATUS[refusal.kind], refusal.text, headers)
+            status, line_, headers = _refused(refusal)
+            await answer(send, status, line_, headers)
         except BodyTooLong:
             limit = self._gateway.max_body_bytes
             await answer_line(send, 413, f"the body is longer than {limit} octets", CLOSE)
@@ -126,19 +150,19 @@ class FormFace:
         address = client_address(scope, self._gateway.trusted_proxies)
         name, password = credential(parameters, "user"), credential(parameters, "pass")
         account = await self._gateway.logins.account(name, password, address)
-        if account.allowed_addresses and not is_within(address, account.allowed_addresses):
-            raise Refusal("forbidden", "this account may not send from your address")
+        _check_address(account, address)
         return account
 
     async def _send_one(self, account: Account, parameters: Parameters) -> bytes:
+        return await self._stored(self._batch_of_one(account, parameters))
+
+    def _batch_of_one(self, account: Account, parameters: Parameters) -> Batch:
         submission = compose(self._gateway.ids.next(), account.name, self._wish(parameters))
-        return await self._stored(
-            Batch(
-                account=account,
-                metered=account.metered,
-                submissions=(submission,),
-                answer=b"%d" % submission.id,
-            )
+        return Batch(
+            account=account,
+            metered=account.metered,
+            submissions=(submission,),
+            answer=b"%d" % submission.id,
         )
 
     async def _send_many(self, account: Account, parameters: Parameters) -> bytes:
@@ -224,9 +248,25 @@ class FormFace:
         outcome = await future
         if isinstance(outcome, Accepted):
             return outcome.answer
-        if isinstance(outcome, Refusal):
-            raise outcome
-        raise Refusal("unavailable", "the message could not be stored, try again")
+        raise outcome if isinstance(outcome, Refusal) else _NOT_STORED
+
+
+def _check_address(account: Account, address: str) -> None:
+    if account.allowed_addresses and not is_within(address, account.allowed_addresses):
+        raise Refusal("forbidden", "this account may not send from your address")
+
+
+def _refused(refusal: Refusal) -> tuple[int, bytes, Headers]:
+    """Status, line and headers of the answer that says what is wrong."""
+    headers = _TOO_FAST if refusal.kind == "too_fast" else ()
+    return STATUS[refusal.kind], as_line(refusal.text), headers
+
+
+def _reply_outcome(reply: Reply, outcome: Accepted | Exception) -> None:
+    if isinstance(outcome, Accepted):
+        reply(200, outcome.answer, ())
+    else:
+        reply(*_refused(outcome if isinstance(outcome, Refusal) else _NOT_STORED))
 
 
 class _UnreadableBody(Exception):

@@ -96,6 +96,15 @@ class Logins:
         kept = account.password_hash if account is not None else self._nobody
         return await self._verify(account, name, password, kept, address)
 
+    def known(self, name: str, password: str, address: str) -> Account | None:
+        """The account, when this very login was right before; None = it is to be verified."""
+        account = self._directory().accounts.get(name)
+        if account is None or not self._is_known(
+            account.password_hash, self._secret(name, password, account.password_hash), address
+        ):
+            return None
+        return _usable(account)
+
     async def inbound_account(self, name: str, password: str, address: str) -> Account:
         """The account with this name and inbound password."""
         account = self._directory().accounts.get(name)
@@ -121,17 +130,9 @@ class Logins:
     ) -> Account:
         if not name or not password:  # a probe or a broken form, no guess
             raise Refusal("unauthorised", _WRONG)
-        # RFC 7693 §2.9. OpenSSL's HMAC would give up the lock of the interpreter, and wait to have it back.
-        told = f"{name}\0{kept}\0{password}".encode("utf-8", "replace")
-        secret = hashlib.blake2b(told, key=self._key, digest_size=32).digest()
+        secret = self._secret(name, password, kept)
         pair = (kept, place_of(address))
-        known = self._right.get(pair)
-        if (
-            known is not None
-            and account is not None
-            and hmac.compare_digest(known, secret)
-            and self._guesses.left(pair) >= 1
-        ):
+        if account is not None and self._is_known(kept, secret, address):
             return _usable(account)
         if not await self._is_right(secret, name, password, kept, address) or account is None:
             if secret not in self._wrong:  # the same wrong password again is no guess, but a forgotten job
@@ -141,6 +142,17 @@ class Logins:
             raise Refusal("unauthorised", _WRONG)
         _keep(self._right, pair, secret)
         return _usable(account)
+
+    def _secret(self, name: str, password: str, kept: str) -> bytes:
+        # RFC 7693 §2.9. OpenSSL's HMAC would give up the lock of the interpreter, and wait to have it back.
+        told = f"{name}\0{kept}\0{password}".encode("utf-8", "replace")
+        return hashlib.blake2b(told, key=self._key, digest_size=32).digest()
+
+    def _is_known(self, kept: str, secret: bytes, address: str) -> bool:
+        """Whether this was right before from there, and nobody guesses from there."""
+        pair = (kept, place_of(address))
+        known = self._right.get(pair)
+        return known is not None and hmac.compare_digest(known, secret) and self._guesses.left(pair) >= 1
 
     async def _is_right(self, secret: bytes, name: str, password: str, kept: str, address: str) -> bool:
         """Check one guess. Those who make the same guess at the same time share its cost and its count."""

@@ -42,8 +42,13 @@ async def answer(
 
 
 async def answer_line(send: Send, status: int, text: str, headers: Headers = ()) -> None:
-    """Send one line of text; what is not ASCII is shown as escapes."""
-    await answer(send, status, text.encode("ascii", "backslashreplace"), headers)
+    """Send one line of text."""
+    await answer(send, status, as_line(text), headers)
+
+
+def as_line(text: str) -> bytes:
+    """A line of text as it is sent; what is not ASCII is shown as escapes."""
+    return text.encode("ascii", "backslashreplace")
 
 
 async def not_allowed(send: Send, methods: Iterable[str]) -> None:

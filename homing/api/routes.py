@@ -4,9 +4,11 @@
 listed there.
 """
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from homing.api import rest
+from homing.api.direct import DirectFace
 from homing.api.form import FormFace
 from homing.api.gateway import Gateway
 from homing.api.operations import METHODS, Operations
@@ -31,34 +33,38 @@ ROUTES = (
 _REST = "/v1"
 
 
-def application(gateway: Gateway) -> App:
+class Application:
     """All faces as one ASGI application. It needs no lifespan events, and answers them."""
-    form = FormFace(gateway)
-    operations = Operations(gateway)
-    faces: dict[str, App] = {
-        "/SMSSend": form.send_one,
-        "/sms/v1/send": form.send_one,
-        "/sms/v1/bulksend": form.send_many,
-        "/healthz": operations.healthz,
-        "/readyz": operations.readyz,
-        "/metrics": operations.metrics,
-    }
-    resources: App = rest.application(gateway)
 
-    async def dispatch(scope: Scope, receive: Receive, send: Send) -> None:
+    def __init__(self, gateway: Gateway) -> None:
+        form = FormFace(gateway)
+        operations = Operations(gateway)
+        self._faces: dict[str, App] = {
+            "/SMSSend": form.send_one,
+            "/sms/v1/send": form.send_one,
+            "/sms/v1/bulksend": form.send_many,
+            "/healthz": operations.healthz,
+            "/readyz": operations.readyz,
+            "/metrics": operations.metrics,
+        }
+        self._resources: App = rest.application(gateway)
+        self.direct: Mapping[bytes, DirectFace] = dict.fromkeys(
+            (b"/SMSSend", b"/sms/v1/send"), form.send_directly
+        )
+        """By their paths, what ``api.direct`` calls without a task."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await _live(scope, receive, send)
             return
         path: str = scope["path"]
-        face = faces.get(path)
+        face = self._faces.get(path)
         if face is not None:
             await face(scope, receive, send)
         elif path == _REST or path.startswith(f"{_REST}/"):
-            await resources(scope, receive, send)
+            await self._resources(scope, receive, send)
         else:
             await answer_line(send, 404, "not found")
-
-    return dispatch
 
 
 async def _live(scope: Scope, receive: Receive, send: Send) -> None:

@@ -15,25 +15,30 @@ from typing import Any
 
 import uvicorn
 
-from homing.api.protocol import EscapingProtocol
+from homing.api.direct import DirectProtocol
 
 HEAD_CAP = 65_536
 """Octets of a request's line and headers."""
 
 
-class BoundedProtocol(EscapingProtocol):
+class BoundedProtocol(DirectProtocol):
     """A connection of the faces. Its clock runs whenever it is the client's turn to speak."""
 
     _head_octets = 0
     _is_in_head = True
-    _patience: asyncio.TimerHandle | None = None
+    _until_s: float | None = None
+    """Until when the client is waited for; None while it waits for us."""
+    _look_again: asyncio.TimerHandle | None = None
+    """One timer for all requests: setting one for each would cost more than to look once too often."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        self._await_request()
+        self._until_s = self.loop.time() + self.timeout_keep_alive
+        self._look_again = self.loop.call_later(self.timeout_keep_alive, self._look)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._heard_all()
+        if self._look_again is not None:
+            self._look_again.cancel()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -44,26 +49,37 @@ class BoundedProtocol(EscapingProtocol):
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
-        if self._patience is None:  # the next request of a kept connection
-            self._await_request()
+        self._until_s = self.loop.time() + self.timeout_keep_alive
 
     def on_headers_complete(self) -> None:
         self._is_in_head = False
         super().on_headers_complete()
 
     def on_message_complete(self) -> None:
-        self._heard_all()
-        super().on_message_complete()
-
-    def _await_request(self) -> None:
+        if self.cycle is None or not self.cycle.response_complete:
+            self._until_s = None
         self._is_in_head = True
         self._head_octets = 0
-        self._patience = self.loop.call_later(self.timeout_keep_alive, self.timeout_keep_alive_handler)
+        super().on_message_complete()
 
-    def _heard_all(self) -> None:
-        if self._patience is not None:
-            self._patience.cancel()
-            self._patience = None
+    def on_response_complete(self) -> None:
+        """As uvicorn does it, but for the timer."""
+        self.server_state.total_requests += 1
+        if self.transport.is_closing():
+            return
+        self.flow.resume_reading()
+        if self.pipeline:
+            self._start_asgi_task(*self.pipeline.pop())
+        else:
+            self._until_s = self.loop.time() + self.timeout_keep_alive
+
+    def _look(self) -> None:
+        now_s = self.loop.time()
+        until_s = now_s + self.timeout_keep_alive if self._until_s is None else self._until_s
+        if now_s >= until_s:
+            self.timeout_keep_alive_handler()
+        else:
+            self._look_again = self.loop.call_at(until_s, self._look)
 
 
 class _Server(uvicorn.Server):

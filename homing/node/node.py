@@ -13,7 +13,7 @@ import structlog
 
 from homing.api.gateway import Gateway, Health
 from homing.api.login import Logins
-from homing.api.routes import application
+from homing.api.routes import Application
 from homing.config import Settings, host_and_port
 from homing.engine.ports import Transaction
 from homing.model.account import Endpoint
@@ -76,7 +76,7 @@ class Node:
         bound = self._bind_all()
         core.journal.start()
         self._ask_for_claims()
-        app = application(self._gateway())
+        app = Application(self._gateway())
         http = self._settings.http
         for sock, tls in bound:
             listener = Listener(

@@ -18,10 +18,10 @@ import uvicorn
 import uvloop
 from sqlalchemy import Table, select
 
+from homing.api.direct import DirectProtocol
 from homing.api.gateway import Gateway, Health
 from homing.api.login import Logins
-from homing.api.protocol import EscapingProtocol
-from homing.api.routes import application
+from homing.api.routes import Application
 from homing.engine.credentials import hash_api_key, hash_password, make_token
 from homing.engine.directory import Directory
 from homing.engine.fanout import Claim
@@ -84,8 +84,8 @@ class RunningGateway:
         self.journal.start()
         gateway = self._gateway()
         config = uvicorn.Config(
-            application(gateway),
-            http=EscapingProtocol,
+            Application(gateway),
+            http=DirectProtocol,
             ws="none",
             lifespan="off",
             log_config=None,
