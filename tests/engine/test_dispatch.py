@@ -13,12 +13,14 @@ from sqlalchemy import update
 from homing.engine import claiming
 from homing.engine import destination as destination_module
 from homing.engine import dispatch as module
+from homing.engine.fanout import FanOut
 from homing.engine.intake import Arrival
 from homing.engine.outcomes import record_outcomes
+from homing.engine.rows import message_row
 from homing.model.account import Endpoint
 from homing.model.clock import now_ms
-from homing.model.delivery import Answer
-from homing.model.message import Coding
+from homing.model.delivery import Answer, Delivery
+from homing.model.message import Coding, ReceivedMessage
 from homing.store import customers, replay
 from homing.store import tables as t
 from tests.engine.far import BROKEN, LEASE_MS, OK, REFUSED, World, a_store, an_endpoint
@@ -578,3 +580,56 @@ def test_a_pause_does_not_let_the_next_overtake_what_is_under_way(tmp_path: Path
         assert not world.dispatch._destinations
 
     run(tmp_path, scenario, an_endpoint(concurrency=1), retry_s=[5] * 20)
+
+
+@pytest.mark.parametrize("concurrency", [1, 4])
+def test_of_a_batch_as_many_are_held_as_there_is_room_for_and_the_others_follow(
+    tmp_path: Path, time: Time, concurrency: int
+) -> None:
+    async def scenario(world: World) -> None:
+        fan_out = FanOut(world.claim, world.dispatch)
+        texts = [f"{n}" for n in range(30)]
+        messages = [
+            ReceivedMessage(
+                id=world.ids.next(), at_ms=time.wall_ms, link="sim", sender="1", recipient="60999",
+                account="acme", coding=Coding.TEXT, text=text,
+            )
+            for text in texts
+        ]  # fmt: skip
+        rows: list[tuple[Any, ...]] = []
+        held: list[Delivery] = []
+        endpoint = world.directory.endpoints[1]
+        fan_out.bear_all(messages, "message", "acme", [endpoint], rows, held)
+        assert len(held) == (0 if concurrency == 1 else 10)
+        assert world.dispatch.room_for(endpoint, 1) == 0, "nothing overtakes what waits in the store"
+        world.customer.holds = True
+        await world.write(lambda tr: tr.insert_messages([message_row(message) for message in messages]))
+        await world.write(lambda tr: tr.insert_deliveries(rows))
+        world.dispatch.offer(held)
+        assert world.dispatch.in_memory == len(held)
+        while len(world.customer.pushed) < len(texts):
+            assert world.dispatch.in_memory <= 10 + concurrency
+            assert len(world.customer.waiting) <= concurrency
+            if world.customer.waiting:
+                world.customer.waiting.pop(0)(OK)
+            time.go_on(1)
+            await tick(world, 1)
+        assert sorted(world.customer.texts(), key=int) == texts
+        assert concurrency > 1 or world.customer.texts() == texts
+        assert set(states(world)) <= {(0, 1), (1, 1)}
+
+    run(tmp_path, scenario, an_endpoint(concurrency=concurrency), max_per_endpoint=10)
+
+
+def test_what_all_hold_together_bounds_what_a_batch_may_hold(tmp_path: Path) -> None:
+    async def scenario(world: World) -> None:
+        endpoint = world.directory.endpoints[1]
+        assert [world.dispatch.room_for(endpoint, count) for count in (1, 6, 0)] == [1, 6, 0]
+        world.customer.holds = True
+        await receive(world, "a", "b")
+        assert world.dispatch.in_memory == 2
+        assert world.dispatch.room_for(endpoint, 4) == 4
+        assert world.dispatch.room_for(endpoint, 5) == 4, "as many as there is room for"
+        assert world.dispatch.room_for(endpoint, 1) == 0, "and then none before those that wait"
+
+    run(tmp_path, scenario, max_in_memory=6)
