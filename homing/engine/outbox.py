@@ -66,6 +66,7 @@ class Outbox:
         correlator: Correlator,
         claim: Claim,
         offer: Callable[[Sequence[Delivery]], None],
+        call_soon: Callable[..., object],
         call_later: Callable[..., object],
         max_in_memory: int,
     ) -> None:
@@ -73,9 +74,13 @@ class Outbox:
         self._correlator = correlator
         self._claim = claim
         self._offer = offer
+        self._call_soon = call_soon
         self._call_later = call_later
         self._max = max_in_memory
         self._lanes: dict[str, _Lane] = {}
+        self._routes: list[tuple[str, _Lane]] = []
+        """Every prefix of every lane, the longest first; of equal ones the lane that was added first."""
+        self._pump_due = False
         self._held: dict[int, _Held] = {}
         self._cursor = (0, 0)
         self._reading = False
@@ -85,24 +90,31 @@ class Outbox:
 
     def add(self, link: Link) -> None:
         """Take a link into the order of routing. A link needs its listener first, so they come later."""
-        self._lanes[link.name] = _Lane(link=link, queue=deque())
+        lane = self._lanes[link.name] = _Lane(link=link, queue=deque())
+        self._routes += [(prefix, lane) for prefix in link.prefixes or ("",)]
+        self._routes.sort(key=lambda route: -len(route[0]))
 
     def has_room(self, submission: Submission) -> bool:
         """Whether a submission made now is held in memory, or left to the store."""
         return (
             not self._stopped
-            and submission.not_before_ms <= now_ms()
+            and (not submission.not_before_ms or submission.not_before_ms <= now_ms())
             and len(self._held) < self._max
             and self._route(submission.recipient) is not None
         )
 
     def take(self, submissions: Sequence[Submission], until_ms: int) -> None:
-        """Hold durable, claimed submissions and send them as their link has room."""
+        """Hold durable, claimed submissions and send them as their link has room.
+
+        Not at once: all that one commit brings leaves together.
+        """
         released = [
             s for s in submissions if not self._place(s, set(range(1, len(s.segments) + 1)), until_ms)
         ]
         self._release(released)
-        self._pump_all()
+        if not self._pump_due:
+            self._pump_due = True
+            self._call_soon(self._pump_all)
 
     def tick(self) -> None:
         """Wake links that have rested, renew claims, and read what waits in the store."""
@@ -118,7 +130,7 @@ class Outbox:
             and any(x.link.is_bound for x in self._lanes.values())
         ):
             self._reading = True
-            self._journal.write(self._claim_waiting, [min(room, PAGE)], self._claimed)
+            self._journal.write(self._claim_waiting, [min(room, PAGE)], self._claimed, last=True)
 
     def stop(self) -> None:
         """Send nothing more; what is unsent stays in the store for the next life."""
@@ -234,6 +246,7 @@ class Outbox:
             self.unbound(lane.link)
 
     def _pump_all(self) -> None:
+        self._pump_due = False
         for lane in self._lanes.values():
             self._pump(lane)
 
@@ -247,16 +260,10 @@ class Outbox:
 
     def _route(self, recipient: str) -> _Lane | None:
         """The bound link with the longest matching prefix, else the first bound one without prefixes."""
-        best: _Lane | None = None
-        best_length = -1
-        for lane in self._lanes.values():
-            if not lane.link.is_bound:
-                continue
-            prefixes = lane.link.prefixes or ("",)
-            for prefix in prefixes:
-                if len(prefix) > best_length and recipient.startswith(prefix):
-                    best, best_length = lane, len(prefix)
-        return best
+        for prefix, lane in self._routes:
+            if recipient.startswith(prefix) and lane.link.is_bound:
+                return lane
+        return None
 
     def _place(self, submission: Submission, missing: set[int], until_ms: int) -> bool:
         lane = self._route(submission.recipient)
@@ -284,13 +291,13 @@ class Outbox:
             self._held[id_] = self._held.pop(id_)
             rows.append((claim.node, claim.life, held.until_ms, id_))
         if rows:
-            self._journal.write(_write_claims, rows, _ignore)
+            self._journal.write(_write_claims, rows, _ignore, last=True)
 
     def _release(self, submissions: Sequence[Submission]) -> None:
         """Give claims back: no bound link takes these now."""
         if submissions:
             rows = [(None, None, 0, submission.id) for submission in submissions]
-            self._journal.write(_write_claims, rows, _ignore)
+            self._journal.write(_write_claims, rows, _ignore, last=True)
 
     def _claim_waiting(self, transaction: Transaction, limits: list[int]) -> list[Any]:
         """In the journal: claim a page of what waits; pages go round, so that nobody is starved."""

@@ -23,6 +23,8 @@ SUBACCOUNT_LENGTH = 10
 """Characters kept; the excess is cut off, not refused (mx §2.2)."""
 
 ALL_REPORTS = 7
+QUICK = 500
+"""A batch of more submissions takes its time to write, and nobody is to wait behind it."""
 _RECIPIENT_DIGITS = range(3, 21)
 _NUMERIC_SENDER_DIGITS = 16
 _ALPHANUMERIC_SENDER_LENGTH = 11
@@ -155,7 +157,8 @@ class Submit:
                     self._offer(outcome.submissions, until)
 
         claim = (self._claim.node, self._claim.life, until) if held else UNCLAIMED
-        self._journal.write(record_submissions, [(batch, claim)], committed)
+        is_large = len(batch.submissions) > QUICK
+        self._journal.write(record_submissions, [(batch, claim)], committed, last=is_large)
 
 
 UNCLAIMED: tuple[None, None, int] = (None, None, 0)

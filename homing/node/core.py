@@ -88,6 +88,7 @@ class Core:
             correlator=self.correlator,
             claim=self.claim,
             offer=self.dispatch.offer,
+            call_soon=loop.call_soon,
             call_later=loop.call_later,
             max_in_memory=SUBMISSIONS_IN_MEMORY,
         )

@@ -10,6 +10,7 @@ text does not say how many septets it has, so an ``@`` that exactly fills the la
 """
 
 import codecs
+import re
 import unicodedata
 from collections.abc import Callable, Mapping
 from functools import cache
@@ -118,8 +119,14 @@ def is_gsm(text: str) -> bool:
     return GSM_CHARACTERS.issuperset(text)
 
 
+_is_same = re.compile(r"""[A-Za-z0-9 .,:;!?'"()/%&*+<=>#\r\n-]*""").fullmatch
+"""Whether a text has only characters that are one code in ASCII and in GSM 03.38: most texts."""
+
+
 def encode_gsm(text: str) -> bytes:
     """Unpacked septets, one in each octet; what GSM 03.38 lacks by its nearest spelling."""
+    if _is_same(text):
+        return text.encode("ascii")
     return codecs.charmap_encode(text, "strict", _SEPTETS)[0]
 
 

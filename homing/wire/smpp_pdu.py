@@ -146,7 +146,7 @@ def _read_data_sm(
     )
 
 
-def _read_message_resp(
+def read_message_resp(
     buffer: bytes, at: int, end: int, command_id: int, status: int, sequence: int
 ) -> MessageResp:
     stop = buffer.find(0, at, end)
@@ -229,9 +229,9 @@ MESSAGE_READERS: Final[Mapping[int, Callable[[bytes, int, int, int, int, int], S
 }
 READERS: Final[Mapping[int, Reader]] = {
     **MESSAGE_READERS,
-    SUBMIT_SM_RESP: _read_message_resp,
-    DELIVER_SM_RESP: _read_message_resp,
-    DATA_SM_RESP: _read_message_resp,
+    SUBMIT_SM_RESP: read_message_resp,
+    DELIVER_SM_RESP: read_message_resp,
+    DATA_SM_RESP: read_message_resp,
     BIND_TRANSMITTER: _read_bind,
     BIND_RECEIVER: _read_bind,
     BIND_TRANSCEIVER: _read_bind,

@@ -43,6 +43,7 @@ from homing.wire.smpp_pdu import (
     encode_message,
     encode_message_resp,
     encode_simple,
+    read_message_resp,
 )
 from homing.wire.smpp_states import BOUND, MAY_SEND, NEXT_STATE, TAKEN_FROM, Role, State
 from homing.wire.smpp_tlv import Tlvs
@@ -63,6 +64,7 @@ PDU_CAP: Final = 65_536
 LAST_SEQUENCE: Final = 0x7FFFFFFF  # SMPP 3.4 §5.1.4
 
 _LENGTH_OCTETS: Final = 4
+_MESSAGE_RESPS: Final = frozenset({codes.SUBMIT_SM_RESP, codes.DELIVER_SM_RESP, codes.DATA_SM_RESP})
 _BINDS: Final = frozenset({codes.BIND_TRANSMITTER, codes.BIND_RECEIVER, codes.BIND_TRANSCEIVER})
 _PASSED_ON: Final = {
     pair: {command_id: reader for command_id, reader in MESSAGE_READERS.items() if command_id in taken}
@@ -140,7 +142,7 @@ class Session:
         size = self._size
         if size < self._wanted:
             return events
-        buffer = b"".join(self._chunks)
+        buffer = self._chunks[0] if len(self._chunks) == 1 else b"".join(self._chunks)
         passed_on = _PASSED_ON[self._peer, self.state]
         at = 0
         while size - at >= HEADER_LENGTH:
@@ -152,6 +154,11 @@ class Session:
                 reader = passed_on.get(command_id)
                 if reader is not None:
                     events.append(reader(buffer, at + HEADER_LENGTH, end, command_id, status, sequence))
+                elif command_id in _MESSAGE_RESPS and sequence in self._outstanding:
+                    # What is outstanding was sent while bound, so it may be answered.
+                    resp = read_message_resp(buffer, at + HEADER_LENGTH, end, command_id, status, sequence)
+                    token = self._outstanding.pop(sequence)[0]
+                    events.append(MessageAnswered(token, sequence, status, resp.message_id, resp.tlvs))
                 else:
                     event = self._take(buffer, at + HEADER_LENGTH, end, command_id, status, sequence)
                     if event is not None:
@@ -325,6 +332,29 @@ class Session:
         sequence = self._next_sequence()
         self._outstanding[sequence] = (token, now_ms)
         return sequence
+
+    def send_messages(
+        self, messages: Sequence[tuple[ShortMessage, Any]], now_ms: int
+    ) -> list[tuple[ShortMessage, Any]]:
+        """Send (message, token) pairs of one kind, within ``room``; returns those that do not fit a PDU."""
+        if not messages:
+            return []
+        command_id = messages[0][0].command_id
+        self._check(command_id)
+        if len(messages) > self.room:
+            raise ProtocolError(command_id, self.role, self.state, f"has no room in {self.window}")
+        unwritable = []
+        for pair in messages:
+            message, token = pair
+            sequence = self._sequence
+            try:
+                self._out.append(encode_message(message, sequence))
+            except ValueError:
+                unwritable.append(pair)
+                continue
+            self._sequence = sequence % LAST_SEQUENCE + 1
+            self._outstanding[sequence] = (token, now_ms)
+        return unwritable
 
     def answer(self, message: ShortMessage, status: int = 0, message_id: str = "") -> None:
         """Answer one message that came in; when the session has ended, nothing happens."""

@@ -5,8 +5,9 @@ import socket
 import pytest
 
 from homing.engine.credentials import hash_password
-from tests.api.conftest import RunningGateway
-from tests.api.test_form import PASSWORD, TO
+from tests.api.running import RunningGateway
+from tests.api.running import PASSWORD
+
 
 LINE = f"/SMSSend?user=acme&pass={PASSWORD}&smsto={TO}&smsmsg=".encode()
 

@@ -123,7 +123,8 @@ class World:
         )  # fmt: skip
         self.outbox = Outbox(
             journal=self.journal, correlator=self.correlator, claim=self.claim, offer=self.dispatch.offer,
-            call_later=loop.call_later, max_in_memory=limits.get("max_submissions", 1000),
+            call_soon=loop.call_soon, call_later=loop.call_later,
+            max_in_memory=limits.get("max_submissions", 1000),
         )  # fmt: skip
         self.submit = Submit(
             journal=self.journal, claim=self.claim, has_room=self.outbox.has_room, offer=self.outbox.take
@@ -164,6 +165,7 @@ class World:
         account = self.directory.accounts["acme"]
         self.submit.accept(Batch(account=account, metered=False, submissions=submissions), told.set_result)
         outcome = await told
+        await asyncio.sleep(0)  # what a commit brings leaves at the end of that turn of the loop
         if isinstance(outcome, Exception):
             raise outcome
 
