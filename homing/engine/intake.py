@@ -79,26 +79,26 @@ class Intake:
         at_ms = now_ms()
         directory = self._directory()
         batch = _Batch(messages=[], deliveries=[], ledger=[], held=[], parts=[])
-        next_id = self._ids.next
-        for a in arrivals:
+        of_account: dict[str, list[ReceivedMessage]] = {}
+        for id_, a in zip(self._ids.take(len(arrivals)), arrivals, strict=True):
             if a.concatenation is not None:
                 batch.parts.append(Part(at_ms=at_ms, link=link, arrival=a))
                 continue
             owner = directory.owner(a.recipient, a.text)
             message = ReceivedMessage(
-                id=next_id(), at_ms=at_ms, link=link, sender=a.sender, recipient=a.recipient,
+                id=id_, at_ms=at_ms, link=link, sender=a.sender, recipient=a.recipient,
                 account=None if owner is None else owner.account, coding=a.coding, text=a.text, data=a.data,
                 udh=a.udh, network=a.network if owner is None else owner.network or a.network,
             )  # fmt: skip
             batch.messages.append(message_row(message))
             if owner is None:
                 self.unrouted += 1
-                continue
-            batch.ledger.append(ledger_of_message(message, owner.account))
-            self._fan_out.bear(
-                message, "message", owner.account, directory.message_endpoints(owner.account, None),
-                batch.deliveries, batch.held,
-            )  # fmt: skip
+            else:
+                batch.ledger.append(ledger_of_message(message, owner.account))
+                of_account.setdefault(owner.account, []).append(message)
+        for account, messages in of_account.items():
+            endpoints = directory.message_endpoints(account, None)
+            self._fan_out.bear_all(messages, "message", account, endpoints, batch.deliveries, batch.held)
 
         def committed(results: list[list[Delivery]] | None, error: Exception | None) -> None:
             if results is not None:

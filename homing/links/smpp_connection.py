@@ -100,9 +100,13 @@ class Connection(asyncio.Protocol):
 
     def send(self, batch: Sequence[Outgoing]) -> list[Outgoing]:
         """Send within ``room``; returns what cannot be written in a PDU."""
-        options = self._options
-        messages = [(spell(outgoing, options), outgoing) for outgoing in batch]
-        unwritable = [outgoing for _, outgoing in self.session.send_messages(messages, self.now_ms())]
+        session, options, now_ms = self.session, self._options, self.now_ms()
+        unwritable: list[Outgoing] = []
+        for outgoing in batch:
+            try:
+                session.send_message(spell(outgoing, options), outgoing, now_ms)
+            except ValueError:
+                unwritable.append(outgoing)
         self._flush_soon()
         self._set_timer()
         return unwritable

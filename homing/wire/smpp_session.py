@@ -333,29 +333,6 @@ class Session:
         self._outstanding[sequence] = (token, now_ms)
         return sequence
 
-    def send_messages(
-        self, messages: Sequence[tuple[ShortMessage, Any]], now_ms: int
-    ) -> list[tuple[ShortMessage, Any]]:
-        """Send (message, token) pairs of one kind, within ``room``; returns those that do not fit a PDU."""
-        if not messages:
-            return []
-        command_id = messages[0][0].command_id
-        self._check(command_id)
-        if len(messages) > self.room:
-            raise ProtocolError(command_id, self.role, self.state, f"has no room in {self.window}")
-        unwritable = []
-        for pair in messages:
-            message, token = pair
-            sequence = self._sequence
-            try:
-                self._out.append(encode_message(message, sequence))
-            except ValueError:
-                unwritable.append(pair)
-                continue
-            self._sequence = sequence % LAST_SEQUENCE + 1
-            self._outstanding[sequence] = (token, now_ms)
-        return unwritable
-
     def answer(self, message: ShortMessage, status: int = 0, message_id: str = "") -> None:
         """Answer one message that came in; when the session has ended, nothing happens."""
         if self.state is State.CLOSED:

@@ -5,9 +5,9 @@ import socket
 import pytest
 
 from homing.engine.credentials import hash_password
-from tests.api.running import RunningGateway
-from tests.api.running import PASSWORD
+from tests.api.running import PASSWORD, RunningGateway
 
+TO = "447700900001"
 
 LINE = f"/SMSSend?user=acme&pass={PASSWORD}&smsto={TO}&smsmsg=".encode()
 
