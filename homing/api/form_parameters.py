@@ -33,7 +33,7 @@ def read_parameters(*sources: bytes) -> Parameters:
         for pair in pairs:
             name, _, value = pair.partition(b"=")
             if value:
-                key = _unquoted(name).decode("latin-1") if b"%" in name else name.decode("latin-1")
+                key = (_unquoted(name) if b"%" in name else name).decode("latin-1")
                 if key not in found:
                     found[key] = value if value.isalnum() else _unquoted(value)
     return found
@@ -57,7 +57,9 @@ def credential(parameters: Mapping[str, bytes], name: str) -> str:
 def text(parameters: Mapping[str, bytes], name: str) -> str:
     """A text as written; empty when absent."""
     octets = parameters.get(name)
-    return octets.decode(CHARSET) if octets else ""
+    if not octets:
+        return ""
+    return octets.decode("ascii" if octets.isascii() else CHARSET)  # the same, and a codec of C's
 
 
 def line(parameters: Mapping[str, bytes], name: str) -> str:

@@ -101,6 +101,8 @@ def normalise_number(number: str) -> str:
 
     What is not made of digits (an alphanumeric originator) comes back as it is.
     """
+    if number.isascii() and number.isdigit() and not number.startswith("00"):
+        return number  # as most programs write it
     bare = number.strip()
     digits = bare.translate(_SEPARATORS)
     if digits.startswith("+"):
