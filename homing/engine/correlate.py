@@ -14,7 +14,7 @@ import msgspec
 
 from homing.engine.directory import Directory
 from homing.engine.fanout import FanOut
-from homing.engine.matching import Matching, keys_of, of_answer, spelling_of
+from homing.engine.matching import Matching, key_of, keys_of, of_answer, spelling_of
 from homing.engine.ports import Transaction
 from homing.engine.rows import (
     Row,
@@ -65,6 +65,8 @@ class Matched(msgspec.Struct, frozen=True, kw_only=True):
 
 _NOTHING = Matched()
 _UNTOLD = frozenset({Status.ACCEPTED, Status.SENT})
+_STATUS = {status.value: status for status in Status}
+_SENT = Status.SENT.value
 
 
 class _Case:
@@ -75,11 +77,13 @@ class _Case:
     def __init__(self, row: Any, segments: dict[int, tuple[Status, str]]) -> None:
         self.row = row
         self.segments = segments
-        self.status = Status(row.status)
+        self.status = _STATUS[row.status]
         self.reports_made: int = row.report_count
 
     def fold(self) -> Status:
         """Of all segments; those without an answer yet are ACCEPTED."""
+        if self.row.segment_count == 1 and self.segments:
+            return next(iter(self.segments.values()))[0]
         missing = self.row.segment_count - len(self.segments)
         return fold([status for status, _reason in self.segments.values()] + [Status.ACCEPTED] * missing)
 
@@ -128,11 +132,17 @@ class _Written:
 class Correlator:
     """The journal's handlers for receipts and answers."""
 
-    def __init__(self, *, ids: Ids, directory: Callable[[], Directory], fan_out: FanOut) -> None:
+    def __init__(
+        self, *, ids: Ids, directory: Callable[[], Directory], fan_out: FanOut, is_alone: bool = False
+    ) -> None:
+        """``is_alone``: no other node parks receipts in this store."""
         self._ids = ids
         self._directory = directory
         self._fan_out = fan_out
         self._matching = Matching()
+        self._is_alone = is_alone
+        self._may_be_parked = True
+        """Whether the store may hold parked receipts: else no answer need ask for its own."""
         self._spellings: dict[str, dict[Spelling, int]] = {}
         """By link, how the ids of its receipts had to be read."""
         self.matched = 0
@@ -158,6 +168,7 @@ class Correlator:
         for item, match in zip(items, found, strict=True):
             if match is None:
                 self.parked += 1
+                self._may_be_parked = True
                 key = canonical(item.receipt.message_ids[0]) if item.receipt.message_ids else ""
                 written.parked.append(
                     parked_row(self._ids.next(), item.scope, key, item.link, item.at_ms, item.receipt)
@@ -175,25 +186,28 @@ class Correlator:
             [
                 (
                     a.submission, a.segment, a.link, a.scope, a.link_message_id, canonical(a.link_message_id),
-                    a.status.value, a.reason, a.at_ms,
+                    _SENT if a.status is Status.SENT else a.status.value, a.reason, a.at_ms,
                 )
                 for a in items
             ]
         )  # fmt: skip
         transaction.mark_sent(
-            [
-                (Status.SENT.value, "sent", a.link, a.at_ms, a.submission)
-                for a in items
-                if a.segment_count == 1
-            ]
+            [(_SENT, "sent", a.link, a.at_ms, a.submission) for a in items if a.segment_count == 1]
         )
-        early = self._early_receipts(transaction, items)
+        early = self._early_receipts(transaction, items) if self._may_be_parked else {}
         if not early and all(a.segment_count == 1 and a.status is Status.SENT for a in items):
             return [_NOTHING] * len(items)
         return self._apply_answers(transaction, items, early)
 
-    def sweep_parked(self, transaction: Transaction, rows: Sequence[Any]) -> list[Matched]:
-        """Try parked receipts once more: for answers that another node recorded."""
+    def sweep_parked(
+        self, transaction: Transaction, rows: Sequence[Any], *, are_all: bool = False
+    ) -> list[Matched]:
+        """Try parked receipts once more: for answers that another node recorded.
+
+        ``are_all`` = there are no others in the store.
+        """
+        if are_all and not rows and self._is_alone:
+            self._may_be_parked = False
         items = [_unparked(row) for row in rows]
         found = self._find(transaction, items)
         cases = self._cases(transaction, [match[0] for match in found if match is not None])
@@ -225,15 +239,29 @@ class Correlator:
         self, transaction: Transaction, items: Sequence[ArrivedReceipt]
     ) -> list[tuple[Any, Spelling] | None]:
         """Per receipt the segment it is about, and how its id had to be read."""
-        asked = [keys_of(item.receipt) for item in items]
-        wanted: dict[str, set[str]] = {}
-        for item, keys in zip(items, asked, strict=True):
-            wanted.setdefault(item.scope, set()).update(key for key, _ in keys)
         known: dict[tuple[str, str], list[Any]] = {}
-        for scope, all_keys in wanted.items():
-            for row in transaction.segments_by_link_id(scope, all_keys):
-                known.setdefault((scope, row.id_key), []).append(row)
-        return [self._matching.choose(item, keys, known) for item, keys in zip(items, asked, strict=True)]
+        plain = [(item.scope, key) for item in items if (key := key_of(item.receipt))]
+        self._look_up(transaction, known, plain)
+        found = [self._matching.choose_as_it_stands(item, known) for item in items]
+        asked = {at: keys_of(items[at].receipt) for at, match in enumerate(found) if match is None}
+        wanted = [(items[at].scope, key) for at, keys in asked.items() for key, _ in keys]
+        self._look_up(transaction, known, [pair for pair in wanted if pair not in known])
+        for at, keys in asked.items():
+            found[at] = self._matching.choose(items[at], keys, known)
+        return found
+
+    @staticmethod
+    def _look_up(
+        transaction: Transaction, known: dict[tuple[str, str], list[Any]], wanted: Iterable[tuple[str, str]]
+    ) -> None:
+        """Add to ``known`` the segments with these ids, by scope and id; nothing is an answer too."""
+        by_scope: dict[str, set[str]] = {}
+        for scope, key in wanted:
+            by_scope.setdefault(scope, set()).add(key)
+            known[scope, key] = []
+        for scope, keys in by_scope.items():
+            for row in transaction.segments_by_link_id(scope, keys):
+                known[scope, row.id_key].append(row)
 
     @staticmethod
     def _cases(transaction: Transaction, rows: Iterable[Any]) -> dict[int, _Case]:
@@ -242,13 +270,13 @@ class Correlator:
         statuses: dict[int, dict[int, tuple[Status, str]]] = {}
         for segment in transaction.segments_of(several) if several else ():
             of_submission = statuses.setdefault(segment.submission, {})
-            of_submission[segment.number] = (Status(segment.status), segment.reason)
+            of_submission[segment.number] = (_STATUS[segment.status], segment.reason)
         cases: dict[int, _Case] = {}
         for row in rows:
             if row.submission not in cases:
                 segments = statuses.get(row.submission, {})
                 if row.submission not in several:
-                    segments = {row.number: (Status(row.segment_status), "")}
+                    segments = {row.number: (_STATUS[row.segment_status], "")}
                 cases[row.submission] = _Case(row, segments)
         return cases
 
@@ -335,7 +363,7 @@ class Correlator:
             case = cases.get(a.submission)
             if case is not None and case.status is Status.ACCEPTED and case.is_answered():
                 case.status = Status.SENT
-                sent.append((Status.SENT.value, "sent", a.link, a.at_ms, a.submission))
+                sent.append((_SENT, "sent", a.link, a.at_ms, a.submission))
         transaction.mark_sent(sent)
         written = _Written()
         results = []

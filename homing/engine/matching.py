@@ -52,6 +52,20 @@ class Matching:
             return max((p for p in possible if p[1] is best), key=lambda p: p[0].submission)
         return possible[0] if possible else None
 
+    def choose_as_it_stands(
+        self, item: "ArrivedReceipt", known: dict[tuple[str, str], list[Any]]
+    ) -> tuple[Any, Spelling] | None:
+        """The segment that ``choose`` would take too, whatever the id means in another base; None = ask it.
+
+        It has the receipt's only id as it stands, and its number.
+        """
+        rows = known.get((item.scope, key_of(item.receipt)), ())
+        meant = [row for row in rows if _is_about(item.receipt, row)]
+        if not meant:
+            return None
+        row = meant[0] if len(meant) == 1 else max(meant, key=lambda row: row.submission)
+        return row, Spelling.same
+
     def _is_meant(self, receipt: Receipt, row: Any, spelling: Spelling) -> bool:
         """Whether a receipt whose id fits is about this segment.
 
@@ -64,6 +78,12 @@ class Matching:
         if spelling is Spelling.same:
             return is_about or is_open
         return is_about and (is_open or (receipt.message_ids[0], row.submission, row.number) in self._reread)
+
+
+def key_of(receipt: Receipt) -> str:
+    """The only id of a receipt as it stands; empty when it has none or more."""
+    ids = receipt.message_ids
+    return canonical(ids[0]) if len(ids) == 1 else ""
 
 
 def keys_of(receipt: Receipt) -> list[tuple[str, Spelling]]:

@@ -101,9 +101,10 @@ class Sweeps:
 
     def sweep_parked(self, transaction: Transaction, _given: None) -> list[Delivery]:
         """Try a page of parked receipts once more, and drop what has been kept long enough."""
+        is_first = self._cursor == 0
         rows = transaction.all_parked_receipts(self._cursor, PAGE)
         self._cursor = rows[-1].id if len(rows) == PAGE else 0
-        matched = self._correlator.sweep_parked(transaction, rows) if rows else []
+        matched = self._correlator.sweep_parked(transaction, rows, are_all=is_first and not self._cursor)
         self.expired += transaction.expire_parked_receipts(now_ms() - self._keep_ms)
         return [delivery for each in matched for delivery in each.held]
 

@@ -47,6 +47,7 @@ class Core:
         self.ids = Ids(settings.node.id, after=latest_id(database))
         self.directory: Directory = load_directory(database)
         self.journal = Journal(database, loop)
+        self._is_alone = database.is_sqlite  # which no two nodes can share
         self.claim = Claim(node=settings.node.id, life=now_ms(), lease_ms=round(push.lease_s * 1000))
         self.pusher = make_pusher(push, loop)
         self.dispatch = Dispatch(
@@ -72,7 +73,9 @@ class Core:
             fan_out=fan_out,
             reassembly_ms=round(intake.reassembly_s * 1000),
         )
-        self.correlator = Correlator(ids=self.ids, directory=self._directory, fan_out=fan_out)
+        self.correlator = Correlator(
+            ids=self.ids, directory=self._directory, fan_out=fan_out, is_alone=self._is_alone
+        )
         self.intake = Intake(
             journal=self.journal,
             ids=self.ids,

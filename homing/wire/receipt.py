@@ -51,6 +51,11 @@ _KEY = re.compile(
     )
     + r")[ \t]*:"
 )
+_USUAL = re.compile(
+    rb"id:([0-9A-Za-z-]{1,65}) sub:[0-9]{1,9} dlvrd:[0-9]{1,9} submit date:[0-9]{1,14}"
+    rb" done date:([0-9]{10,14}) stat:([A-Za-z]{1,20}) err:([0-9A-Za-z]{1,20}) [tT]ext:[^\0]*"
+)
+"""The form of SMPP 3.4 Appendix B: every key stands before the words of a person, so these say nothing."""
 _BARE = re.compile(r"[\s\0]*([0-9A-Za-z-]{4,65})[\s\0]+([0-9]{1,3})[\s\0]*")
 
 _GLUED_ID = re.compile(r"[iI][dD][ \t]*:[ \t]*([^\s\0:]+)")
@@ -123,8 +128,14 @@ def read_receipt(
     ``octets`` are the text (``short_message`` or ``message_payload``, with or without a user data header);
     ``alphabet`` is the link's for ``data_coding`` 0, ``zone`` that of its dates.
     """
-    text = _text(octets, data_coding, alphabet)
-    values = _values(text)
+    usual = _USUAL.fullmatch(octets)
+    if usual is not None:
+        id_, done_date, stat, code = usual.groups()
+        text = ""
+        values = {"id": id_.decode(), "done": done_date.decode(), "stat": stat.decode(), "err": code.decode()}
+    else:
+        text = _text(octets, data_coding, alphabet)
+        values = _values(text)
     if not values and (bare := _BARE.fullmatch(text)) is not None:
         values = {"id": bare[1], "stat": bare[2]}  # Sicap MMG: the data are in the TLVs
     elif values and "id" not in values and (glued := _GLUED_ID.search(text)) is not None:

@@ -115,7 +115,9 @@ class World:
             ids=self.ids, directory=self.now, fan_out=fan_out,
             reassembly_ms=limits.get("reassembly_ms", 60_000),
         )  # fmt: skip
-        self.correlator = Correlator(ids=self.ids, directory=self.now, fan_out=fan_out)
+        self.correlator = Correlator(
+            ids=self.ids, directory=self.now, fan_out=fan_out, is_alone=database.is_sqlite
+        )
         self.intake = Intake(
             journal=self.journal, ids=self.ids, directory=self.now, fan_out=fan_out,
             reassembly=self.reassembly, correlator=self.correlator, offer=self.dispatch.offer,

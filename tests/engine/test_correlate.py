@@ -67,7 +67,8 @@ class Case:
 
     async def sweep(self) -> Sequence[Any]:
         def do(transaction: Any) -> Sequence[Any]:
-            return self.world.correlator.sweep_parked(transaction, transaction.all_parked_receipts(0, 100))
+            rows = transaction.all_parked_receipts(0, 100)
+            return self.world.correlator.sweep_parked(transaction, rows, are_all=len(rows) < 100)
 
         found: Sequence[Any] = await self.world.write(do)
         return found
@@ -188,6 +189,20 @@ def test_a_receipt_whose_answer_another_node_recorded_is_found_by_the_sweep(tmp_
         assert len(matched.held) == 1
         assert (case.parked(), case.reports()) == (0, [(1, "DELIVERED", 1)])
         assert case.world.correlator.unmatched() == (1, 0)
+
+    run(tmp_path, scenario)
+
+
+def test_after_a_sweep_that_found_nothing_early_receipts_are_found_all_the_same(tmp_path: Path) -> None:
+    async def scenario(case: Case) -> None:
+        assert await case.sweep() == []
+        await case.submit(a_submission(1), a_submission(2))
+        await case.answer(answered(1, id_="a1"))
+        assert await case.sweep() == []
+        await case.receive(arrived("DELIVRD", "b2"))
+        (matched,) = await case.answer(answered(2, id_="B2"))
+        assert len(matched.held) == 1
+        assert (case.parked(), case.reports()) == (0, [(2, "DELIVERED", 1)])
 
     run(tmp_path, scenario)
 

@@ -502,3 +502,26 @@ def test_the_page_reads_texts_as_we_do(row: list[str]) -> None:
 def test_the_page_spells_ids_as_we_do(row: list[str]) -> None:
     answered, receipt, spelling = map(bare, row)
     assert dict(candidates(receipt))[canonical(answered)] == spelling
+
+
+_USUAL_TEXTS = st.builds(
+    "id:{} sub:{} dlvrd:{} submit date:{} done date:{} stat:{} err:{} {}ext:{}".format,
+    st.from_regex(r"[0-9A-Za-z-]{1,66}", fullmatch=True),
+    st.from_regex(r"[0-9]{1,3}", fullmatch=True),
+    st.from_regex(r"[0-9]{1,3}", fullmatch=True),
+    st.from_regex(r"[0-9]{10,14}", fullmatch=True),
+    st.from_regex(r"[0-9]{10,14}", fullmatch=True),
+    st.sampled_from([*WORDS, "Delivrd", "ODD"]),
+    st.from_regex(r"[0-9A-Za-z]{1,4}", fullmatch=True),
+    st.sampled_from("tT"),
+    st.text(st.characters(min_codepoint=0, max_codepoint=255), max_size=60)
+    | st.sampled_from(["id:9 stat:UNDELIV", " done date:0101010101 err:9", "text:id:1"]),
+)
+
+
+@given(_USUAL_TEXTS)
+def test_the_usual_form_is_read_like_any_other(text: str) -> None:
+    """A blank before it, which says nothing, makes it a text for the general reader."""
+    usual, general = read(text), read(" " + text)
+    for field in ("message_ids", "status", "word", "reason", "err", "done_at_ms", "recipient"):
+        assert getattr(usual, field) == getattr(general, field)
