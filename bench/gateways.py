@@ -6,17 +6,16 @@ Each one is started on an empty directory, with nothing but what its documentati
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Self
 
 from bench import process
+from bench.customers import enrol_all, store_path
 from bench.farside import BenchError, FarSide
+from bench.stored import fill
 
 WINDOW = 200
-CUSTOMERS = 12  # 0-9 are well; 10 is slow and 11 is dead
-SLOW, DEAD = 10, 11
-CONNECTIONS = 50  # towards the one customer of the saturated works, the same for node and relay
-CUSTOMER_PREFIX = "4478"
 
 
 class Gateway:
@@ -26,7 +25,6 @@ class Gateway:
     http_port = 0
     target = ""
     """The request target of a submission, with the holes of ``far/client.c``; empty = takes none."""
-    customers = 1
 
     def __init__(self, far: FarSide, directory: Path) -> None:
         self.far = far
@@ -64,11 +62,14 @@ class Gateway:
 
 
 class Node(Gateway):
-    """A Homing node, set up by the commands that an operator would type."""
+    """A Homing node on its defaults, with its customers; and with a past, when ``stored`` says so."""
 
     name = "homing"
     target = "/SMSSend?user=customer0&pass=bench&smsto=@T&smsfrom=60999&report=7&smsmsg=B@M+your+code+is+4711"
-    customers = CUSTOMERS
+    stored = 0
+    """Events delivered before it starts."""
+    undelivered = 0
+    """Events that wait in the store when it starts."""
 
     def start(self) -> None:
         self.http_port = process.free_port()
@@ -94,28 +95,15 @@ bind = "transceiver"
 window = {WINDOW}
 """
         )
-        for index in range(CUSTOMERS):
-            self.add_customer(index)
-        node = self.spawn([self.command(), "serve", "--config", "homing.toml"])
-        process.wait_for_ok(f"http://127.0.0.1:{self.http_port}/readyz", node)
-
-    def command(self) -> str:
-        return str(Path(sys.executable).parent / "homing")
-
-    def add_customer(self, index: int) -> None:
-        name, ports = f"customer{index}", {SLOW: self.far.slow, DEAD: self.far.dead}
-        url = f"http://127.0.0.1:{ports.get(index, self.far.ports[index % len(self.far.ports)])}/in"
-        number = f"{CUSTOMER_PREFIX}{index:08d}"
-        self.type("account", "add", name, "--password", "bench")
-        endpoint = ["endpoint", "add", name, "--events", "report,message", "--format", "mx", "--url", url]
-        self.type(*endpoint, *(["--concurrency", str(CONNECTIONS)] if index == 0 else []))
-        self.type("number", "add", number, "--account", name)
-
-    def type(self, *words: str) -> None:
-        command = [self.command(), *words, "--config", "homing.toml", "--json"]
-        done = subprocess.run(command, capture_output=True, text=True, cwd=self.directory, timeout=60)
-        if done.returncode:
-            raise BenchError(f"homing {' '.join(words)}: exit {done.returncode}\n{done.stdout}{done.stderr}")
+        enrol_all(self.directory, self.far)
+        if self.stored:
+            fill(store_path(self.directory), self.stored, delivered=True)
+        if self.undelivered:
+            fill(store_path(self.directory), self.undelivered, delivered=False)
+        command = str(Path(sys.executable).parent / "homing")
+        self.started_at_s = time.monotonic()
+        node = self.spawn([command, "serve", "--config", "homing.toml"])
+        process.wait_for_ok(f"http://127.0.0.1:{self.http_port}/readyz", node, timeout_s=60)
 
 
 class Relay(Gateway):

@@ -54,6 +54,12 @@ def peak_mib(pids: list[int]) -> float:
     return total / 1024
 
 
+def rss_mib(pid: int) -> float:
+    """Resident memory now."""
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return next(int(text.split()[1]) for text in lines if text.startswith("VmRSS:")) / 1024
+
+
 def end(process: subprocess.Popen[bytes], timeout_s: float = 20) -> None:
     if process.poll() is None:
         process.send_signal(signal.SIGTERM)

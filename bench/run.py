@@ -5,9 +5,11 @@ median of the runs, then the ratios. Everything runs on the loopback address of 
 that is removed at the end, and stops by itself. What goes wrong: a gateway that cannot be started, or that
 loses messages; the exit status is then 1.
 
-    make bench                                     5 runs of every work
+    make bench                                     5 runs of every work, in under 10 minutes
+    make bench ARGS="--full"                       also 10,000,000 stored events and 2,000,000 messages
     make bench ARGS="--quick"                      small numbers, to see that everything works
     make bench ARGS="--gateways limit --json"
+    make bench ARGS="--publish"                    write the figures and the chart of docs/figures anew
     make bench ARGS="--self-check"                 what the far sides themselves can carry
 """
 
@@ -27,12 +29,17 @@ from typing import Any
 
 from rich.console import Console
 
-from bench import process, report
+from bench import chart, process, report, stages
+from bench.customers import WELL
 from bench.farside import BenchError, FarSide, Mirror, Result
 from bench.gateways import WINDOW, Gateway, Kannel, KannelSpool, Node, Relay
+from bench.targets import judge
 
-PORTS = 10
-OVERALL_S = 1500
+PORTS = 50
+OVERALL_S = 2_400
+RESULTS = Path(__file__).parent / "results"
+FIGURES = Path(__file__).parent.parent / "docs" / "figures"
+STAGES = ("growth", "backlog", "long")
 WARM_UP = 300  # messages: connections are open and everything is loaded when the clock starts
 GATEWAYS: dict[str, list[type[Gateway]]] = {
     "limit": [Relay],
@@ -63,36 +70,47 @@ def loop(gateway: Gateway, n: int) -> Result:
     return gateway.far.loop(gateway.http_port, gateway.target, n=n, window=WINDOW, conns=16)
 
 
-def ten(gateway: Gateway, n: int) -> Result:
-    return gateway.far.received(n=n, window=WINDOW, accounts=10)
+def accounts(gateway: Gateway, n: int) -> Result:
+    return gateway.far.received(n=n, window=WINDOW, accounts=200)
 
 
-def ten_two_bad(gateway: Gateway, n: int) -> Result:
-    return gateway.far.received(n=n, window=WINDOW, accounts=10, first=2, slow=8, dead=9, slow_ms=5000)
+def fifty(gateway: Gateway, n: int) -> Result:
+    return gateway.far.received(n=n, window=WINDOW, accounts=50)
+
+
+def fifty_two_bad(gateway: Gateway, n: int) -> Result:
+    """The last 48 of the well customers, the slow one and the dead one."""
+    return gateway.far.received(
+        n=n, window=WINDOW, accounts=50, first=WELL - 48, slow=48, dead=49, slow_ms=5000
+    )
 
 
 WORKS = [
     Work(
         name="received",
         title=f"received SMS, window {WINDOW}",
-        n={"homing": 100_000, "bare relay": 200_000, "kannel": 20_000, "kannel spool": 15_000},
+        n={"homing": 100_000, "bare relay": 150_000, "kannel": 15_000, "kannel spool": 10_000},
         give=saturated,
     ),
     Work(
         name="steady",
         title="received SMS at 1,000/s",
-        n={"homing": 5_000, "bare relay": 5_000, "kannel": 5_000, "kannel spool": 5_000},
+        n={"homing": 4_000, "bare relay": 3_000, "kannel": 3_000, "kannel spool": 3_000},
         give=steady,
     ),
     Work(
         name="loop",
         title="SMSSend to report push, receipt at once",
-        n={"homing": 40_000, "kannel": 15_000, "kannel spool": 8_000},
+        n={"homing": 20_000, "kannel": 10_000, "kannel spool": 5_000},
         give=loop,
     ),
-    Work(name="ten", title="received SMS, ten customers", n={"homing": 50_000}, give=ten),
+    Work(name="accounts", title="received SMS, 200 accounts", n={"homing": 80_000}, give=accounts),
+    Work(name="fifty", title="received SMS, 50 accounts", n={"homing": 80_000}, give=fifty),
     Work(
-        name="ten-two-bad", title="the same, one dead, one slow (5 s)", n={"homing": 50_000}, give=ten_two_bad
+        name="fifty-two-bad",
+        title="the same, one dead, one slow (5 s)",
+        n={"homing": 80_000},
+        give=fifty_two_bad,
     ),
 ]
 
@@ -137,6 +155,24 @@ def run_gateway(kind: type[Gateway], works: list[Work], options: argparse.Namesp
     return done
 
 
+def run_stages(options: argparse.Namespace, say: Console) -> Result:
+    """What needs a node of its own, by name."""
+    done: Result = {}
+    few, many = (200, 2_000) if options.quick else (10_000, 1_000_000)
+    sizes = [few, many, *([10_000_000] if options.full else [])]
+    for size in sizes if "growth" in options.works else ():
+        say.print(f"[dim]homing: with {size:,} stored events[/]")
+        of_received, of_loop = (2_000, 500) if options.quick else (60_000, 12_000)
+        done[f"grown {size}"] = stages.grown(size, min(3, options.runs), of_received, of_loop)
+    if "backlog" in options.works:
+        say.print(f"[dim]homing: with {many:,} waiting events[/]")
+        done["backlog"] = stages.backlog(many)
+    if options.full and "long" in options.works:
+        say.print("[dim]homing: 2,000,000 messages in a row[/]")
+        done["long"] = stages.long()
+    return done
+
+
 def self_check(n: int) -> Result:
     """The far sides against a gateway that costs next to nothing: they must not be the bottleneck."""
     with FarSide() as far, Mirror(far) as mirror:
@@ -156,11 +192,15 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--output", type=Path, help="write the JSON document into this file too")
     parser.add_argument("--self-check", action="store_true", help="measure the far sides alone")
     parser.add_argument("--gateways", default="limit,homing,kannel", help="which of limit,homing,kannel")
-    parser.add_argument("--works", default=",".join(work.name for work in WORKS), help="which works")
+    names = [*(work.name for work in WORKS), *STAGES]
+    parser.add_argument("--works", default=",".join(names), help="which works")
+    parser.add_argument("--full", action="store_true", help="also the works that take many minutes")
+    parser.add_argument("--publish", action="store_true", help="write docs/figures from this run")
     options = parser.parse_args(arguments)
     options.runs = max(1, options.runs or (1 if options.quick else 5))
-    for given, known in ((options.gateways, list(GATEWAYS)), (options.works, [work.name for work in WORKS])):
-        if unknown := set(given.split(",")) - set(known):
+    options.gateways, options.works = options.gateways.split(","), options.works.split(",")
+    for given, known in ((options.gateways, list(GATEWAYS)), (options.works, names)):
+        if unknown := set(given) - set(known):
             parser.error(f"unknown: {', '.join(sorted(unknown))}; there are {', '.join(known)}")
     return options
 
@@ -171,13 +211,14 @@ def run(options: argparse.Namespace, say: Console) -> dict[str, Any]:
         "runs": options.runs,
         "far_side": self_check(20_000 if options.quick else 300_000),
         "gateways": {},
+        "stages": {},
         "failed": {},
     }
     if options.self_check:
         return document
-    works = [work for work in WORKS if work.name in options.works.split(",")]
-    for word in options.gateways.split(","):
-        for kind in GATEWAYS[word]:
+    works = [work for work in WORKS if work.name in options.works]
+    for word in options.gateways:
+        for kind in GATEWAYS[word] if works else ():
             if issubclass(kind, Kannel) and not kind.is_installed():
                 say.print("[dim]kannel is not installed: left out[/]")
                 break
@@ -185,7 +226,13 @@ def run(options: argparse.Namespace, say: Console) -> dict[str, Any]:
                 document["gateways"][kind.name] = run_gateway(kind, works, options, say)
             except BenchError as error:
                 document["failed"][kind.name] = str(error)
+    if "homing" in options.gateways:
+        try:
+            document["stages"] = run_stages(options, say)
+        except BenchError as error:
+            document["failed"]["homing, stages"] = str(error)
     document["ratios"] = report.ratios(document["gateways"])
+    document["targets"] = judge(document)
     return document
 
 
@@ -201,6 +248,7 @@ def too_long(_signal: int, _frame: FrameType | None) -> None:
 def main() -> int:
     options = parse(sys.argv[1:])
     say = Console(stderr=True)
+    began_s = time.monotonic()
     signal.signal(signal.SIGALRM, too_long)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     signal.alarm(OVERALL_S)
@@ -209,10 +257,16 @@ def main() -> int:
     except BenchError as error:
         say.print(f"[red]{error}[/]")
         return 1
+    document["took_s"] = round(time.monotonic() - began_s)
     text = json.dumps(document, indent=1)
-    if options.output:
-        options.output.parent.mkdir(parents=True, exist_ok=True)
-        options.output.write_text(text + "\n")
+    named = options.output or RESULTS / f"{time.strftime('%Y-%m-%d-%H%M%S', time.gmtime())}.json"
+    written = [named, *([FIGURES / "speed.json"] if options.publish else [])]
+    for path in written:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text + "\n")
+    if options.publish:
+        (FIGURES / "speed.svg").write_text(chart.draw(document))
+    say.print(f"[dim]{document['took_s']} s; {', '.join(map(str, written))}[/]")
     if options.json:
         print(text)
     else:
