@@ -6,7 +6,7 @@ invention.
 """
 
 import ipaddress
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -15,11 +15,17 @@ _Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 def client_address(scope: Mapping[str, Any], trusted: tuple[str, ...]) -> str:
     """The address a request comes from; empty when the connection has none (a Unix socket)."""
-    client = scope.get("client")
-    address: str = client[0] if client else ""
+    return address_behind(scope.get("client"), scope["headers"], trusted)
+
+
+def address_behind(
+    client: tuple[str, int] | None, headers: Iterable[tuple[bytes, bytes]], trusted: tuple[str, ...]
+) -> str:
+    """The same, of the two things that it depends on."""
+    address = client[0] if client else ""
     if not trusted or not is_within(address, trusted):
         return address
-    forwarded = b",".join(value for name, value in scope["headers"] if name == b"x-forwarded-for")
+    forwarded = b",".join(value for name, value in headers if name == b"x-forwarded-for")
     for hop in reversed(forwarded.decode("latin-1").split(",")):
         parsed = _parse(_without_port(hop.strip()))
         if parsed is None:

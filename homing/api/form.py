@@ -11,13 +11,13 @@ query here by contract, so nothing of a request is logged.
 import asyncio
 import itertools
 import secrets
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable
 from functools import partial
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
-from homing.api.client_address import client_address, is_within
+from homing.api.client_address import address_behind, client_address, is_within
 from homing.api.direct import Reply
 from homing.api.form_content import read_content
 from homing.api.form_parameters import (
@@ -80,14 +80,20 @@ class FormFace:
             return
         await self._answered(self._send_one, scope, receive, send)
 
-    def send_directly(self, query: bytes, request: Mapping[str, Any], reply: Reply) -> bool:
+    def send_directly(
+        self,
+        query: bytes,
+        client: tuple[str, int] | None,
+        headers: Iterable[tuple[bytes, bytes]],
+        reply: Reply,
+    ) -> bool:
         """``GET /SMSSend`` without a task: an ``api.direct.DirectFace``. Only verified logins are taken."""
         gateway = self._gateway
         if gateway.is_draining():
             return False
         try:
             parameters = read_parameters(query)
-            address = client_address(request, gateway.trusted_proxies)
+            address = address_behind(client, headers, gateway.trusted_proxies)
             name, password = credential(parameters, "user"), credential(parameters, "pass")
             account = gateway.logins.known(name, password, address)
             if account is None:

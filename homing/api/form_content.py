@@ -30,6 +30,7 @@ _DATA_BITS: Final = b"8"
 
 _KINDS: Final = ("smsmsg", "smsia5", "smsucs2")
 _UNSUPPORTED: Final = ("vcard_data", "push_action", "otatype", "mms_messagelocation")
+_OTHERS: Final = frozenset(_KINDS[1:] + _UNSUPPORTED)
 _OCTETS: Final = 140  # TS 23.040 §9.2.3.24
 
 
@@ -62,6 +63,8 @@ def read_content(parameters: Mapping[str, bytes], reference: int) -> tuple[Segme
 
 
 def _kind(parameters: Mapping[str, bytes]) -> str:
+    if "smsmsg" in parameters and _OTHERS.isdisjoint(parameters):
+        return "smsmsg"
     kinds = [kind for kind in _KINDS if kind in parameters]
     others = [kind for kind in _UNSUPPORTED if kind in parameters]
     if len(kinds) == 1 and not others:

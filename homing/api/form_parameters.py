@@ -27,22 +27,21 @@ def read_parameters(*sources: bytes) -> Parameters:
     """The parameters of a query string and a body, in this order."""
     found: Parameters = {}
     for source in sources:
-        pairs = source.split(b"&", _MOST_PARAMETERS)
+        # As characters, one for each octet: the names have to become some anyway.
+        pairs = source.decode("latin-1").replace("+", " ").split("&", _MOST_PARAMETERS)
         if len(pairs) > _MOST_PARAMETERS:
             raise Refusal("invalid", f"more than {_MOST_PARAMETERS} parameters")
         for pair in pairs:
-            name, _, value = pair.partition(b"=")
-            if value:
-                key = (_unquoted(name) if b"%" in name else name).decode("latin-1")
-                if key not in found:
-                    found[key] = value if value.isalnum() else _unquoted(value)
+            name, _, value = pair.partition("=")
+            if "%" in name:
+                name = _unescaped(name).decode("latin-1")
+            if value and name not in found:
+                found[name] = _unescaped(value) if "%" in value else value.encode("latin-1")
     return found
 
 
-def _unquoted(octets: bytes) -> bytes:
-    if b"+" in octets:
-        octets = octets.replace(b"+", b" ")
-    return unquote_to_bytes(octets) if b"%" in octets else octets
+def _unescaped(written: str) -> bytes:
+    return unquote_to_bytes(written.encode("latin-1"))
 
 
 def credential(parameters: Mapping[str, bytes], name: str) -> str:
@@ -64,6 +63,8 @@ def text(parameters: Mapping[str, bytes], name: str) -> str:
 
 def line(parameters: Mapping[str, bytes], name: str) -> str:
     """A text for records: what is no character to be seen is dropped."""
+    if name not in parameters:
+        return ""
     written = text(parameters, name)
     return written if written.isprintable() else "".join(filter(str.isprintable, written))
 

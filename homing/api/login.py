@@ -99,11 +99,10 @@ class Logins:
     def known(self, name: str, password: str, address: str) -> Account | None:
         """The account, when this very login was right before; None = it is to be verified."""
         account = self._directory().accounts.get(name)
-        if account is None or not self._is_known(
-            account.password_hash, self._secret(name, password, account.password_hash), address
-        ):
+        if account is None:
             return None
-        return _usable(account)
+        kept = account.password_hash
+        return _usable(account) if self._is_known(kept, self._secret(name, password, kept), address) else None
 
     async def inbound_account(self, name: str, password: str, address: str) -> Account:
         """The account with this name and inbound password."""
