@@ -24,6 +24,10 @@ from homing.model.message import Coding, ReceivedMessage
 from homing.wire.gsm import Concatenation
 
 
+OFFERED_AT_ONCE = 24
+"""Deliveries of one commit that begin in one turn of the loop."""
+
+
 class Arrival(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One received SMS as a link read it: numbers normalised, text decoded."""
 
@@ -131,7 +135,12 @@ class Intake:
     def _offer_soon(self, held: Sequence[Delivery]) -> None:
         """Push when the networks have their answers: the next messages are on their way meanwhile."""
         if held:
-            self._call_soon(self._offer, held)
+            self._call_soon(self._offer_some, held)
+
+    def _offer_some(self, held: Sequence[Delivery]) -> None:
+        """A few at a time: to begin a push costs more than to take a message, and others want the loop."""
+        self._offer(held[:OFFERED_AT_ONCE])
+        self._offer_soon(held[OFFERED_AT_ONCE:])
 
     def learned(self, link: str) -> dict[str, Any]:
         """How receipts of a link were matched: the usual spelling of their ids, and how many had to wait."""
