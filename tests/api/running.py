@@ -21,6 +21,7 @@ from sqlalchemy import Table, select
 from homing.api.direct import DirectProtocol
 from homing.api.gateway import Gateway, Health
 from homing.api.login import Logins
+from homing.api.plain import Receive, Scope, Send
 from homing.api.routes import Application
 from homing.engine.credentials import hash_api_key, hash_password, make_token
 from homing.engine.directory import Directory
@@ -44,6 +45,16 @@ INBOUND_PASSWORD = "inb0und"
 
 
 _hashed = functools.cache(hash_password)  # made to be slow, and every test needs one
+
+
+class CountingApplication(Application):
+    """Counts the requests that go the usual way."""
+
+    usual = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self.usual += 1
+        await super().__call__(scope, receive, send)
 
 
 class RunningGateway:
@@ -83,8 +94,9 @@ class RunningGateway:
         self.journal = Journal(self.database, self._loop)
         self.journal.start()
         gateway = self._gateway()
+        self.application = CountingApplication(gateway)
         config = uvicorn.Config(
-            Application(gateway),
+            self.application,
             http=DirectProtocol,
             ws="none",
             lifespan="off",
