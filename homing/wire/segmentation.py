@@ -48,11 +48,16 @@ def _count_units(text: str) -> int:
 
 _TEXT: Final = _Measure(Coding.TEXT, "septets", 160, 153, count_septets)
 _UNICODE: Final = _Measure(Coding.UNICODE, "16-bit units", 70, 67, _count_units)
+_SHORT: Final = 80
+"""Characters of ASCII that fit one message whatever they are: none takes more than an escape and a code."""
 
 
 def segment_text(text: str, *, split: int, reference: int) -> tuple[Segment, ...]:
     """Segments of GSM text; ``reference`` tells this text from others in the header of ``split`` 2."""
-    return _segment(_TEXT, text, _way(split), f" with split={split}", reference)
+    way = _way(split)
+    if len(text) <= _SHORT and text.isascii():
+        return (Segment(coding=Coding.TEXT, text=text),)
+    return _segment(_TEXT, text, way, f" with split={split}", reference)
 
 
 def segment_unicode(text: str, *, split: int, reference: int) -> tuple[Segment, ...]:

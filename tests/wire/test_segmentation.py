@@ -49,6 +49,17 @@ def test_what_fits_is_one_segment(split: int) -> None:
         assert segment_unicode(text, split=split, reference=1) == (Segment(coding=Coding.UNICODE, text=text),)
 
 
+def test_a_short_text_fits_whatever_is_in_it() -> None:
+    for code in range(0x80):
+        assert count_septets(chr(code) * 80) <= 160
+    for character in "a[\x1b":
+        for length in (79, 80, 81, 160, 161):
+            text = character * length
+            fits = count_septets(text) <= 160
+            segments = segment_text(text, split=3, reference=1)
+            assert (segments == (Segment(coding=Coding.TEXT, text=text),)) is fits
+
+
 def test_split_1_joins_by_dots() -> None:
     text = "".join(chr(ord("a") + number % 26) for number in range(788))
     segments = segment_text(text, split=1, reference=1)
