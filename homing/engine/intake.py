@@ -23,7 +23,6 @@ from homing.model.delivery import Delivery
 from homing.model.message import Coding, ReceivedMessage
 from homing.wire.gsm import Concatenation
 
-
 OFFERED_AT_ONCE = 24
 """Deliveries of one commit that begin in one turn of the loop."""
 
