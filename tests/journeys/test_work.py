@@ -16,7 +16,6 @@ from contextlib import AsyncExitStack, contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
-import pytest
 import uvloop
 
 from homing.config import load
@@ -211,7 +210,6 @@ def measured(directory: Path) -> dict[str, dict[str, float]]:
         return runner.run(measure_all(directory))
 
 
-@pytest.mark.skipif(sys.gettrace() is not None, reason="a debugger or coverage counts as work")
 def test_a_message_is_no_more_work_than_it_was(tmp_path: Path) -> None:
     found = measured(tmp_path)
     more = {
