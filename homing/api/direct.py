@@ -16,7 +16,7 @@ from typing import Final, Protocol, cast
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
 
-from homing.api.plain import CONTENT_TYPE, Headers
+from homing.api.plain import CLOSE, CONTENT_TYPE, Headers
 from homing.api.protocol import EscapingProtocol
 
 Reply = Callable[[int, bytes, Headers], None]
@@ -81,12 +81,11 @@ class _DirectCycle:
         transport = protocol.transport
         if self.disconnected or transport.is_closing():
             return
-        closes = not self.keep_alive or (b"connection", b"close") in headers
-        if closes and (b"connection", b"close") not in headers:
-            headers = (*headers, (b"connection", b"close"))
+        if not self.keep_alive:
+            headers += CLOSE
         rest = _joined(headers) if headers else b""
         transport.write(b"%s%d\r\n%s\r\n%s" % (self._head(status), len(body), rest, body))
-        if closes:
+        if not self.keep_alive:
             transport.close()
         protocol.on_response_complete()
 
