@@ -4,6 +4,7 @@ Half of what was delivered are received messages, half are reports with all that
 those of the last day, so that nothing is old enough to be removed.
 """
 
+import os
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -82,3 +83,5 @@ def fill(path: Path, count: int, *, delivered: bool) -> None:
             put((UNDELIVERED,), messages, at_first)
         connection.execute("COMMIT")
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    with path.open("rb+") as file:
+        os.fsync(file.fileno())  # what the disk still had to write would be charged to the node
