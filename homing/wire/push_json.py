@@ -103,9 +103,9 @@ def event_body(event: Event) -> bytes:
     try:
         return _encoder.encode(flat)
     except UnicodeEncodeError:  # half a surrogate pair, for example one that was cut at the end of a part
-        for name in ("text", "note", "sender", "recipient", "reason", "error", "network"):
+        for name in flat.__struct_fields__:
             text = getattr(flat, name)
-            if text is not None:
+            if isinstance(text, str):
                 setattr(flat, name, text.encode("utf-16", "surrogatepass").decode("utf-16", "replace"))
         return _encoder.encode(flat)
 

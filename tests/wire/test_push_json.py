@@ -3,6 +3,7 @@
 import json
 import time
 from importlib.resources import files
+from typing import Any
 
 import jsonschema
 import pytest
@@ -15,7 +16,7 @@ from homing.model.delivery import Answer
 from homing.model.message import Coding, ReceivedMessage
 from homing.model.report import Report, Status
 from homing.wire.push import prepare
-from homing.wire.push_json import JsonPush
+from homing.wire.push_json import JsonPush, event_body
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 OTHER = "whsec_" + "QUJD" * 10
@@ -217,3 +218,11 @@ def test_a_bad_secret_is_refused_without_repeating_it() -> None:
 def test_success_is_any_2xx(status: int, good: bool) -> None:
     assert JsonPush.judge(Answer(status=status, body=b"", length=0, took_ms=1)) is good
     assert not JsonPush.judge(Answer(status=None, body=b"", length=0, took_ms=1, error="timeout"))
+
+
+@pytest.mark.parametrize("field", ["account", "sender", "recipient", "text", "network"])
+def test_half_a_surrogate_pair_stops_no_event_wherever_it_stands(field: str) -> None:
+    values: dict[str, Any] = {"id": 1, "at_ms": 0, "link": "l", "sender": "1", "recipient": "2"}
+    values |= {"account": "acme", "coding": Coding.TEXT, "text": "x", "network": None, field: "a\ud800"}
+    said = json.loads(event_body(ReceivedMessage(**values)))
+    assert said[{"sender": "from", "recipient": "to"}.get(field, field)] == "a\ufffd"
