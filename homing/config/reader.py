@@ -28,7 +28,8 @@ ENVIRONMENT = "environment"
 _PREFIX = "HOMING_"
 _DEFAULT_LINK = {"name": "sim", "kind": "simulator"}
 _FIELDS = {
-    name: {field.name: field for field in msgspec.structs.fields(cls)} for name, cls in SECTIONS.items()
+    name: {field.encode_name: field for field in msgspec.structs.fields(cls)}
+    for name, cls in SECTIONS.items()
 }
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _SQLITE_FILE = re.compile(r"(sqlite(?:\+\w+)?:///)([^/:?][^?]*)(.*)", re.DOTALL)
@@ -232,7 +233,7 @@ class _Reading:
             if field is None:
                 continue
             try:
-                values[key] = read_value(given.value, field.type, is_text=given.is_text)
+                values[field.name] = read_value(given.value, field.type, is_text=given.is_text)
             except (ValueError, RecursionError):
                 bad.add(key)
                 self._report(given, *_misfit(field, given.value))
@@ -274,9 +275,9 @@ class _Reading:
         """The section with absolute paths; files that must exist are tried."""
         changes: dict[str, object] = {}
         for key, field in _FIELDS[table.section].items():
-            value = getattr(section, key)
+            value = getattr(section, field.name)
             if isinstance(value, Path):
-                changes[key] = path = self._base / value
+                changes[field.name] = path = self._base / value
                 if (meta(field).extra or {})["must_exist"] and (reason := _unreadable(path)):
                     bad.add(key)
                     self._report(self._blame(table, key), f"{str(path)!r} cannot be read: {reason}")

@@ -4,6 +4,7 @@ Each rule looks at a section whose values are well-formed by themselves and yiel
 names the keys it rests on, the one to blame first; the reader gives it a file and a line.
 """
 
+import re
 from collections.abc import Callable, Iterator
 from ipaddress import ip_address, ip_network
 from typing import Any, NamedTuple
@@ -11,8 +12,10 @@ from zoneinfo import ZoneInfo
 
 from homing.config.link import LinkSettings
 from homing.config.section import Section
-from homing.config.settings import HttpSettings, PushSettings, SimulatorSettings
+from homing.config.settings import HttpSettings, Pop3Settings, PushSettings, SimulatorSettings, SmtpSettings
 from homing.model.report import Status
+
+_ADDRESS = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9.-]{1,253}")  # RFC 5321 §4.1.2
 
 
 class Finding(NamedTuple):
@@ -62,6 +65,22 @@ def _http(http: HttpSettings) -> Iterator[Finding]:
                 f"{network!r} is no address and no network",
                 "for example 10.0.0.0/8 or 192.0.2.7",
             )
+
+
+def _pop3(pop3: Pop3Settings) -> Iterator[Finding]:
+    yield from _listens(pop3, "listen", "listen_tls")
+    yield from _pair_of_files(pop3)
+    if pop3.listen and pop3.listen == pop3.listen_tls:
+        yield Finding(("listen_tls", "listen"), "is the same address as listen", "choose another port")
+
+
+def _smtp(smtp: SmtpSettings) -> Iterator[Finding]:
+    if smtp.password and not smtp.user:
+        yield Finding(("password", "user"), "needs a user", "set user")
+    if smtp.sender and not _ADDRESS.fullmatch(smtp.sender):
+        yield Finding(("from",), f"{smtp.sender!r} is no mail address", 'like "homing@example.net"')
+    if smtp.ca_file and smtp.tls == "none":
+        yield Finding(("ca_file", "tls"), "has no effect without TLS", 'set tls = "starttls" or "tls"')
 
 
 def _push(push: PushSettings) -> Iterator[Finding]:
@@ -134,7 +153,7 @@ def _listens(section: Section, *keys: str) -> Iterator[Finding]:
             yield Finding((key,), f"{listen!r} is no address to listen at: {error}", 'like "127.0.0.1:8080"')
 
 
-def _pair_of_files(section: HttpSettings | LinkSettings) -> Iterator[Finding]:
+def _pair_of_files(section: HttpSettings | Pop3Settings | LinkSettings) -> Iterator[Finding]:
     if section.tls_certificate and not section.tls_key:
         yield Finding(("tls_certificate", "tls_key"), "needs its private key", "set tls_key")
     if section.tls_key and not section.tls_certificate:
@@ -153,6 +172,8 @@ def _is_timezone(name: str) -> bool:
 
 _RULES: dict[type[Section], Callable[[Any], Iterator[Finding]]] = {
     HttpSettings: _http,
+    Pop3Settings: _pop3,
+    SmtpSettings: _smtp,
     PushSettings: _push,
     SimulatorSettings: _simulator,
     LinkSettings: _link,

@@ -85,6 +85,102 @@ class HttpSettings(Section, frozen=True, kw_only=True):
     idle_timeout_s: Annotated[int, about("A connection with nothing to say is closed after this.", ge=1)] = 60
 
 
+class Pop3Settings(Section, frozen=True, kw_only=True):
+    """The mailbox by POP3: events as mails, for any mail program."""
+
+    listen: Annotated[
+        str,
+        about("Address and port for POP3, STLS included.", sample="127.0.0.1:8110", unset="no POP3 listener"),
+    ] = ""
+    listen_tls: Annotated[
+        str,
+        about("Address and port for POP3 over TLS.", sample="127.0.0.1:8995", unset="no POP3S listener"),
+    ] = ""
+    tls_certificate: Annotated[
+        Path | None,
+        about(
+            "Certificate chain (PEM); read again on SIGHUP.",
+            sample="tls/homing.crt",
+            unset="that of [http]",
+            must_exist=True,
+        ),
+    ] = None
+    tls_key: Annotated[
+        Path | None,
+        about(
+            "Private key of the certificate (PEM); read again on SIGHUP.",
+            sample="tls/homing.key",
+            unset="that of [http]",
+            must_exist=True,
+        ),
+    ] = None
+    require_tls: Annotated[bool, about("Refuse passwords before TLS has begun.")] = False
+    max_connections: Annotated[int, about("Connections open at once, over both listeners.", ge=1)] = 1000
+    max_connections_per_address: Annotated[
+        int, about("Connections open at once from one client address.", ge=1)
+    ] = 250
+    idle_timeout_s: Annotated[
+        int, about("A session with nothing to say is closed after this, without deleting.", ge=600)
+    ] = 600
+
+
+class MailboxSettings(Section, frozen=True, kw_only=True):
+    """The pull side of an account, read by SOAP, POP3 and REST."""
+
+    poll_interval_s: Annotated[
+        int,
+        about("A customer may look for news so often, and ask for one tracking id; 0 = at any time.", ge=0),
+    ] = 120
+    retention_d: Annotated[
+        int, about("How long events stay in the mailbox, read or not; not above event_retention_d.", ge=1)
+    ] = 30
+    max_session: Annotated[
+        int,
+        about("Mails that one POP3 session lists, the oldest first; the next one the rest.", ge=300),
+    ] = 10000
+    domain: Annotated[
+        str,
+        about(
+            "Domain of the addresses of numbers in mails.",
+            sample="sms.example.net",
+            pattern=r"^[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?\Z",
+        ),
+    ] = "homing.invalid"
+
+
+class SmtpSettings(Section, frozen=True, kw_only=True, rename={"sender": "from"}):
+    """The relay that mails to e-mail endpoints leave through."""
+
+    host: Annotated[
+        str, about("Name or address of the relay.", sample="mail.example.net", unset="no e-mail endpoints")
+    ] = ""
+    port: Annotated[int, about("Its port: 25, 587 with starttls, 465 with tls.", ge=1, le=65535)] = 25
+    tls: Annotated[
+        Literal["none", "starttls", "tls"],
+        about("Whether the connection is secured, and from when on.", sample="starttls"),
+    ] = "none"
+    user: Annotated[str, about("User at the relay.", sample="homing", unset="no login")] = ""
+    password: Annotated[str, about("Password at the relay.", sample="s3cret", unset="none", secret=True)] = ""
+    sender: Annotated[
+        str,
+        about(
+            "Address that mails are sent from, and that errors return to.",
+            sample="homing@example.net",
+            unset="homing@ the domain of [mailbox]",
+        ),
+    ] = ""
+    ca_file: Annotated[
+        Path | None,
+        about(
+            "Certificates (PEM) to verify the relay by.",
+            sample="tls/relay-ca.pem",
+            unset="the system's",
+            must_exist=True,
+        ),
+    ] = None
+    connections: Annotated[int, about("Connections to the relay at once.", ge=1, le=100)] = 4
+
+
 class PushSettings(Section, frozen=True, kw_only=True):
     """Towards customers: how events are pushed to their endpoints."""
 
@@ -123,6 +219,14 @@ class PushSettings(Section, frozen=True, kw_only=True):
     json_retry_s: Annotated[
         tuple[Wait, ...],
         about("Waits between attempts in the json format; one attempt more than waits, then a dead letter."),
+    ] = (5, 300, 1800, 7200, 18000, 36000, 50400, 72000, 86400)
+    upside_retry_s: Annotated[
+        tuple[Wait, ...],
+        about("The same in the upside format; one attempt more than waits, then a dead letter."),
+    ] = (5, 300, 1800, 7200, 18000, 36000, 50400, 72000, 86400)
+    email_retry_s: Annotated[
+        tuple[Wait, ...],
+        about("The same for mails; one attempt more than waits, then a dead letter."),
     ] = (5, 300, 1800, 7200, 18000, 36000, 50400, 72000, 86400)
     dead_retention_d: Annotated[int, about("How long dead letters stay to be replayed.", ge=1)] = 30
     max_answer_bytes: Annotated[int, about("What is read of an endpoint's answer at most.", ge=512)] = 65536
@@ -188,6 +292,9 @@ class Settings(Section, frozen=True, kw_only=True):
 
     node: NodeSettings = NodeSettings()
     http: HttpSettings = HttpSettings()
+    pop3: Pop3Settings = Pop3Settings()
+    mailbox: MailboxSettings = MailboxSettings()
+    smtp: SmtpSettings = SmtpSettings()
     push: PushSettings = PushSettings()
     submit: SubmitSettings = SubmitSettings()
     intake: IntakeSettings = IntakeSettings()

@@ -77,7 +77,7 @@ def _section(name: str) -> str:
     for field in msgspec.structs.fields(cls):
         lines += ["", *_explained(field)]
         sample = _extra(field)["sample"]
-        lines.append(f"#{field.name} = {_toml(_initial(field) if sample is None else sample)}")
+        lines.append(f"#{field.encode_name} = {_toml(_initial(field) if sample is None else sample)}")
     return "\n".join(lines) + "\n"
 
 
@@ -112,7 +112,7 @@ def _reference_section(name: str) -> str:
         default = _default(field)
         if not _extra(field)["unset"] and default != "none, must be set":
             default = f"`{default}`"
-        cells = [f"`{field.name}`", expected(field.type), _unit(field.name), default, text]
+        cells = [f"`{field.encode_name}`", expected(field.type), _unit(field.name), default, text]
         lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
     return "\n".join(lines) + "\n"
 

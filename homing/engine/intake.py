@@ -39,6 +39,7 @@ class Arrival(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     concatenation: Concatenation | None = None
     """Which part it is, of the header (TS 23.040 §9.2.3.24.1) or of SAR TLVs, whose reference has 16 bits."""
     network: str | None = None
+    carrier_code: str | None = None
 
 
 class _Batch(msgspec.Struct):
@@ -92,6 +93,7 @@ class Intake:
                 id=id_, at_ms=at_ms, link=link, sender=a.sender, recipient=a.recipient,
                 account=None if owner is None else owner.account, coding=a.coding, text=a.text, data=a.data,
                 udh=a.udh, network=a.network if owner is None else owner.network or a.network,
+                carrier_code=a.carrier_code if owner is None else owner.carrier_code or a.carrier_code,
             )  # fmt: skip
             batch.messages.append(message_row(message))
             if owner is None:

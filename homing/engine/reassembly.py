@@ -155,7 +155,10 @@ class Reassembly:
         transaction.assign_messages(owner.account, [message.id for message in waiting.values()])
         for number, message in waiting.items():
             owned = msgspec.structs.replace(
-                message, account=owner.account, network=owner.network or message.network
+                message,
+                account=owner.account,
+                network=owner.network or message.network,
+                carrier_code=owner.carrier_code or message.carrier_code,
             )
             group.parts[number] = owned
             self._bear(owned, "separate", written)
@@ -220,6 +223,7 @@ def _message(id_: int, part: Part, owner: Number | None) -> ReceivedMessage:
         id=id_, at_ms=part.at_ms, link=part.link, sender=a.sender, recipient=a.recipient,
         account=None if owner is None else owner.account, coding=a.coding, text=a.text, data=a.data,
         udh=a.udh, network=a.network if owner is None else owner.network or a.network,
+        carrier_code=a.carrier_code if owner is None else owner.carrier_code or a.carrier_code,
     )  # fmt: skip
 
 

@@ -18,7 +18,7 @@ def message_row(message: ReceivedMessage, part_of: int | None = None) -> Row:
     m = message
     return (
         m.id, m.at_ms, m.link, m.sender, m.recipient, m.account, int(m.coding), m.text, m.data, m.udh,
-        m.network, m.parts, m.expected_parts, part_of,
+        m.network, m.parts, m.expected_parts, part_of, m.carrier_code,
     )  # fmt: skip
 
 
@@ -37,6 +37,7 @@ def message_of(row: Any) -> ReceivedMessage:
         network=row.network,
         parts=row.parts,
         expected_parts=row.expected_parts,
+        carrier_code=row.carrier_code,
     )
 
 

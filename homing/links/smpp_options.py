@@ -51,6 +51,7 @@ class SmppOptions(msgspec.Struct, frozen=True, kw_only=True):
     service_type: str = ""
     prefixes: tuple[str, ...] = ()
     network: str = ""
+    carrier_code: str = ""
     receipt_timezone: str = "UTC"
     status_overrides: Mapping[str, Status] = _NO_OVERRIDES
     id_scope: str = ""

@@ -56,6 +56,7 @@ class Reader:
         self._alphabet = options.default_alphabet
         self._is_gsm = options.default_alphabet == "gsm"
         self._network = options.network or None
+        self._carrier_code = options.carrier_code or None
         self._overrides = options.status_overrides
         zone: tzinfo = UTC if options.receipt_timezone == "UTC" else ZoneInfo(options.receipt_timezone)
         self._zone: Any = zone
@@ -92,7 +93,10 @@ class Reader:
         tlvs = pdu.tlvs
         if self._is_gsm and not pdu.data_coding and not pdu.esm_class & ESM_CLASS_UDHI and tlvs is None:
             text = decode_gsm(octets)  # nearly all that phones send
-            return Arrival(sender=sender, recipient=recipient, coding=_TEXT, text=text, network=self._network)
+            return Arrival(
+                sender=sender, recipient=recipient, coding=_TEXT, text=text, network=self._network,
+                carrier_code=self._carrier_code,
+            )  # fmt: skip
         udh, rest = split_user_data(octets, pdu.has_udh)
         coding, text, data = self._decode(pdu, udh, rest)
         return Arrival(
@@ -104,6 +108,7 @@ class Reader:
             udh=udh,
             concatenation=_concatenation(udh, tlvs),
             network=self._network,
+            carrier_code=self._carrier_code,
         )
 
     def _decode(self, pdu: ShortMessage, udh: bytes, octets: bytes) -> tuple[Coding, str, bytes]:

@@ -7,7 +7,7 @@ import msgspec
 from homing.model.message import PartsMode
 
 EventKind = Literal["report", "message", "mms-report"]
-Format = Literal["mx", "json"]
+Format = Literal["mx", "json", "upside", "email"]
 
 
 class Account(msgspec.Struct, frozen=True, kw_only=True):
@@ -33,7 +33,12 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     account: str
     events: tuple[EventKind, ...]
     format: Format
-    url: str
+    url: str = ""
+    """http or https; empty where ``email`` says where to."""
+    email: str | None = None
+    """The address that mails go to (email)."""
+    digest_min: int | None = None
+    """At most one mail in so many minutes, with everything that has come meanwhile (email)."""
     concurrency: int = 16
     rate_per_s: float | None = None
     charset: str = "iso-8859-15"
@@ -53,6 +58,20 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     disabled_reason: str | None = None
     """Why it was paused by us (for example ``410 Gone``), else None."""
     created_at_ms: int = 0
+
+
+class Profile(msgspec.Struct, frozen=True, kw_only=True):
+    """Who is behind an account that another one made (upside.md §7)."""
+
+    first_name: str = ""
+    last_name: str = ""
+    email: str = ""
+    sms_in: str = ""
+    """The code by which messages to a shared number find the account: ``+CODE text``."""
+    web_text: str = ""
+    comment: str = ""
+    external_id: str = ""
+    company_name: str = ""
 
 
 class Number(msgspec.Struct, frozen=True, kw_only=True):

@@ -70,6 +70,8 @@ class ReceivedMessage(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """How many network messages this one was joined from (1 for a part pushed by itself)."""
     expected_parts: int = 1
     """How many there should be; more than ``parts`` = partial."""
+    carrier_code: str | None = None
+    """MCC and MNC of the sender's network, as configured on the link or the number."""
 
 
 PartsMode = Literal["joined", "separate"]

@@ -55,7 +55,12 @@ class Core:
             directory=self._directory,
             claim=self.claim,
             pusher=self.pusher,
-            retry_s={"mx": push.mx_retry_s, "json": push.json_retry_s},
+            retry_s={
+                "mx": push.mx_retry_s,
+                "json": push.json_retry_s,
+                "upside": push.upside_retry_s,
+                "email": push.email_retry_s,
+            },
             give_up_ms=round(push.give_up_s * 1000),
             max_in_memory=push.max_in_memory,
             max_per_endpoint=push.max_in_memory_per_endpoint,

@@ -182,6 +182,7 @@ messages = Table(
     Column("parts", SmallInteger, nullable=False),
     Column("expected_parts", SmallInteger, nullable=False),
     Column("part_of", Id, nullable=True, comment="id of the joined message this is a part of"),
+    Column("carrier_code", Text, nullable=True, comment="MCC and MNC of the sender's network"),
     Index("messages_of_account", "account", "id"),
     Index(
         "messages_of_group",
@@ -263,6 +264,57 @@ attempts = Table(
     Column("took_ms", Integer, nullable=False),
     sqlite_with_rowid=False,
     comment="Attempts that did not deliver; the one that did stands in its delivery.",
+)
+
+mailboxes = Table(
+    "mailboxes",
+    metadata,
+    Column("account", Text, primary_key=True),
+    Column("unread_from", Id, nullable=False, comment="no unread event has a smaller id"),
+    comment="Where the search for unread events begins; the events are those of messages and reports.",
+)
+
+mailbox_marks = Table(
+    "mailbox_marks",
+    metadata,
+    Column("account", Text, primary_key=True),
+    Column("event", Id, primary_key=True, autoincrement=False),
+    Column("is_read", Boolean, nullable=False),
+    Column("is_deleted", Boolean, nullable=False),
+    sqlite_with_rowid=False,
+    comment="What a customer has done with an event of his mailbox; without a row it is unread.",
+)
+
+groups = Table(
+    "groups",
+    metadata,
+    Column("account", Text, primary_key=True),
+    Column("name", Text, primary_key=True),
+)
+
+group_members = Table(
+    "group_members",
+    metadata,
+    Column("account", Text, primary_key=True),
+    Column("group_name", Text, primary_key=True),
+    Column("number", Text, primary_key=True),
+    sqlite_with_rowid=False,
+)
+
+sub_accounts = Table(
+    "sub_accounts",
+    metadata,
+    Column("account", Text, primary_key=True),
+    Column("parent", Text, nullable=False, index=True),
+    Column("profile", LargeBinary, nullable=False, comment="JSON of model.account.Profile"),
+)
+
+devices = Table(
+    "devices",
+    metadata,
+    Column("device", Text, primary_key=True, comment="number, mail address or URL"),
+    Column("kind", Text, nullable=False, comment="SMS, Email or URL"),
+    Column("account", Text, nullable=False, index=True),
 )
 
 ledger = Table(

@@ -45,7 +45,7 @@ def test_the_template_has_every_key_of_the_structs_and_no_other() -> None:
     document: dict[str, Any] = tomllib.loads(uncommented())
     (link,) = document.pop("link")
     assert {name: list(table) for name, table in (document | {"link": link}).items()} == {
-        name: list(cls.__struct_fields__) for name, cls in SECTIONS.items()
+        name: list(cls.__struct_encode_fields__) for name, cls in SECTIONS.items()
     }
 
 
@@ -55,23 +55,23 @@ def test_a_sample_stands_where_the_default_says_nothing_and_the_default_elsewher
         table = document["link"][0] if name == "link" else document[name]
         extra = meta(field).extra or {}
         if extra["sample"] is not None:
-            assert table[field.name] == extra["sample"]
+            assert table[field.encode_name] == extra["sample"]
         elif isinstance(field.default, str | int | float):
-            assert table[field.name] == field.default
+            assert table[field.encode_name] == field.default
 
 
 def test_the_lines_of_the_template_fit_a_terminal() -> None:
     assert max(len(line) for line in template().splitlines() if line.startswith("# ")) <= 110
 
 
-@pytest.mark.parametrize(("name", "field"), KEYS, ids=[f"{name}.{field.name}" for name, field in KEYS])
+@pytest.mark.parametrize(("name", "field"), KEYS, ids=[f"{name}.{field.encode_name}" for name, field in KEYS])
 def test_every_key_is_documented(name: str, field: msgspec.structs.FieldInfo) -> None:
     header = "[[link]]" if name == "link" else f"[{name}]"
     section = PAGE.read_text().split(f"## `{header}`\n")[1].split("\n## ")[0]
-    (row,) = (line for line in section.splitlines() if line.startswith(f"| `{field.name}` |"))
+    (row,) = (line for line in section.splitlines() if line.startswith(f"| `{field.encode_name}` |"))
     assert str(meta(field).description) in row
     assert expected(field.type) in row
-    assert (f"`{field.name}_file`" in row) == is_secret(field)
+    assert (f"`{field.encode_name}_file`" in row) == is_secret(field)
 
 
 def test_the_tables_of_the_reference_are_those_of_the_structs() -> None:
@@ -98,4 +98,4 @@ def test_every_section_of_the_settings_is_a_section_of_the_file() -> None:
 def test_what_is_measured_in_something_says_it_in_its_name() -> None:
     for _, field in KEYS:
         if re.search(r"\b(seconds|milliseconds|hours|days|octets)\b", meta(field).description or ""):
-            assert field.name.endswith(UNITS)
+            assert field.encode_name.endswith(UNITS)
