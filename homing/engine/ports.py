@@ -94,6 +94,15 @@ class Transaction(Protocol):
     def pause_endpoint(self, endpoint: int, reason: str) -> None:
         """Park what is due there until somebody resumes it; raises the directory's version."""
 
+    def mark_mails(self, rows: Rows) -> None:
+        """Rows (account, event, is_read, is_deleted): what is deleted stays deleted."""
+
+    def lower_unread(self, account: str, event: int) -> None:
+        """An event is unread again: searches begin no later than there."""
+
+    def advance_mailbox(self, account: str, former: tuple[int, int, int], start: tuple[int, int]) -> None:
+        """From (unread_from, kept_from, version) to (unread_from, kept_from), if it still stands so."""
+
     def charge(self, account: str, credits: float) -> bool: ...
     def recall(self, account: str, face: str, key: str, now_ms: int) -> Row: ...
     def remember(

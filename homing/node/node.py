@@ -267,6 +267,7 @@ class Node:
                 self._database,
                 event_retention_d=settings.node.event_retention_d,
                 dead_retention_d=settings.push.dead_retention_d,
+                mailbox_retention_d=settings.mailbox.retention_d,
                 now_ms=now_ms(),
                 rest=lambda: upkeep.rest_a_moment() or self._is_draining,
             )

@@ -22,6 +22,7 @@ from sqlalchemy import (
 
 from homing.model.account import Endpoint
 from homing.model.clock import BORN_SHIFT, EPOCH_MS, id_at
+from homing.store import mailbox
 from homing.store import tables as t
 from homing.store.database import BUSY_TIMEOUT_MS, store_errors
 from homing.store.row_statement import Rows, RowStatement
@@ -355,6 +356,20 @@ class Transaction:
             update(e).where(e.c.id == endpoint).values(definition=msgspec.json.encode(paused))
         )
         self._connection.execute(update(f).where(f.c.name == DIRECTORY_VERSION).values(value=f.c.value + 1))
+
+    # --- mailboxes ---
+
+    def mark_mails(self, rows: Rows) -> None:
+        """Rows (account, event, is_read, is_deleted): what is deleted stays deleted."""
+        mailbox.mark_mails(self._connection, rows)
+
+    def lower_unread(self, account: str, event: int) -> None:
+        """An event is unread again: searches begin no later than there."""
+        mailbox.lower_unread(self._connection, account, event)
+
+    def advance_mailbox(self, account: str, former: tuple[int, int, int], start: tuple[int, int]) -> None:
+        """From (unread_from, kept_from, version) to (unread_from, kept_from), if it still stands so."""
+        mailbox.advance(self._connection, account, former, start)
 
     # --- accounts' limits ---
 

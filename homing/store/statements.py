@@ -79,6 +79,7 @@ def _places(count: int) -> str:
 
 _s, _g, _r, _p = t.submissions.c, t.segments.c, t.reports.c, t.parked_receipts.c
 _OF_SCOPE: Any = bindparam("scope")
+_OF_ACCOUNT: Any = bindparam("account")
 
 QUESTIONS: dict[str, tuple[Select[Any], Any, tuple[str, ...]]] = {
     "submissions_by_id": (select(t.submissions).with_for_update(), _s.id, ()),
@@ -101,6 +102,11 @@ QUESTIONS: dict[str, tuple[Select[Any], Any, tuple[str, ...]]] = {
         ("scope",),
     ),
     "groups_by_key": (select(t.part_groups), t.part_groups.c.key, ()),
+    "mailbox_marks": (
+        select(t.mailbox_marks).where(t.mailbox_marks.c.account == _OF_ACCOUNT),
+        t.mailbox_marks.c.event,
+        ("account",),
+    ),
     "messages_by_id": (select(t.messages), t.messages.c.id, ()),
     "reports_by_id": (
         select(t.reports, _s.sender, _s.recipient, _s.report_bits, _s.note, _s.segment_count)

@@ -271,7 +271,9 @@ mailboxes = Table(
     metadata,
     Column("account", Text, primary_key=True),
     Column("unread_from", Id, nullable=False, comment="no unread event has a smaller id"),
-    comment="Where the search for unread events begins; the events are those of messages and reports.",
+    Column("kept_from", Id, nullable=False, comment="every event with a smaller id has been deleted"),
+    Column("version", Id, nullable=False, comment="grows when an event becomes unread again"),
+    comment="Where searches in a mailbox begin; its events are those of messages and reports.",
 )
 
 mailbox_marks = Table(

@@ -28,7 +28,7 @@ from sqlalchemy import (
 from homing.model.clock import id_at
 from homing.model.delivery import DeliveryState
 from homing.model.report import FINAL
-from homing.store import customers
+from homing.store import customers, mailbox
 from homing.store import tables as t
 from homing.store.database import Database
 
@@ -62,6 +62,8 @@ class Swept(msgspec.Struct, frozen=True, kw_only=True):
     secrets: int = 0
     """Endpoints whose old signing secrets have lapsed."""
     link_states: int = 0
+    marks: int = 0
+    """Of mails that no mailbox shows any more."""
 
 
 def rest_a_moment() -> bool:
@@ -75,6 +77,7 @@ def run_once(
     *,
     dead_retention_d: int,
     event_retention_d: int,
+    mailbox_retention_d: int,
     now_ms: int,
     rest: Callable[[], bool] = rest_a_moment,
 ) -> Swept:
@@ -89,6 +92,7 @@ def run_once(
         idempotency_keys=sum(_expire_idempotency_keys(database, now_ms, rest)),
         secrets=0 if rest() else _expire_secrets(database, now_ms),
         link_states=0 if rest() else _forget_link_states(database, now_ms - LINK_STATE_KEPT_MS),
+        marks=sum(_forget_marks(database, now_ms - mailbox_retention_d * DAY_MS, rest)),
     )
 
 
@@ -265,6 +269,19 @@ def _expire_idempotency_keys(database: Database, now_ms: int, rest: Callable[[],
             with database.writing() as connection:
                 yield connection.execute(delete(t.idempotency).where(is_lapsed), keys).rowcount
         if len(keys) < CHUNK:
+            return
+
+
+def _forget_marks(database: Database, before_ms: int, rest: Callable[[], bool]) -> Iterator[int]:
+    """What customers did with mails that are too old to be shown."""
+    while not rest():
+        with database.reading() as connection:
+            marks = mailbox.old_marks(connection, before_ms, CHUNK)
+        if marks:
+            with database.writing() as connection:
+                mailbox.forget_marks(connection, marks)
+            yield len(marks)
+        if len(marks) < CHUNK:
             return
 
 

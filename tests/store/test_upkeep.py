@@ -26,7 +26,9 @@ DEAD = {"state": int(DeliveryState.DEAD), "status": 500, "took_ms": 3}
 
 def sweep(database: Database, **values: Any) -> Swept:
     values = {"rest": lambda: False} | values
-    return run_once(database, dead_retention_d=30, event_retention_d=90, now_ms=NOW, **values)
+    return run_once(
+        database, dead_retention_d=30, event_retention_d=90, mailbox_retention_d=30, now_ms=NOW, **values
+    )
 
 
 def ids(connection: Connection, table: Table, column: str = "id") -> list[int]:

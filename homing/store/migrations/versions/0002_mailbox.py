@@ -22,8 +22,10 @@ def upgrade() -> None:
         "mailboxes",
         sa.Column("account", sa.Text(), nullable=False),
         sa.Column("unread_from", _id(), nullable=False, comment="no unread event has a smaller id"),
+        sa.Column("kept_from", _id(), nullable=False, comment="every event with a smaller id has been deleted"),
+        sa.Column("version", _id(), nullable=False, comment="grows when an event becomes unread again"),
         sa.PrimaryKeyConstraint("account"),
-        comment="Where the search for unread events begins; the events are those of messages and reports.",
+        comment="Where searches in a mailbox begin; its events are those of messages and reports.",
     )
     op.create_table(
         "mailbox_marks",
