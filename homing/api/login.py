@@ -1,4 +1,4 @@
-"""Logins: who a request is from, for every face that takes a name and password or an API key.
+"""Logins: who a request is from, for every face: name and password, API key, or token and signature.
 
 Promises: argon2 runs in a thread, never on the loop, and once per password and place of origin; a verified
 password is remembered as a hash under a key of this process, bound to the account's hash, so a change of
@@ -22,7 +22,14 @@ from typing import TypeVar
 import structlog
 
 from homing.api.client_address import place_of
-from homing.engine.credentials import hash_api_key, hash_password, is_password, make_password
+from homing.engine.credentials import (
+    hash_api_key,
+    hash_password,
+    is_password,
+    is_same,
+    make_password,
+    signature,
+)
 from homing.engine.directory import Directory
 from homing.model.account import Account
 from homing.model.errors import Refusal
@@ -123,6 +130,20 @@ class Logins:
         self._budgets.spend(budget)
         self.failures += 1
         raise Refusal("unauthorised", "unknown API key")
+
+    def account_of_token(self, token: str, given: str, address: str) -> Account:
+        """The account of a token and its signature; a right pair is never slowed, as it cannot be guessed."""
+        account = self._directory().by_token.get(token)
+        known = ("", self._nobody) if account is None else (account.name, account.password_hash)
+        is_right = is_same(given, signature(known[0], token, known[1]))
+        if is_right and account is not None:
+            return _usable(account)
+        budgets = [("token", token[: _LONGEST_NAME + 1]), ("address", place_of(address))]
+        self._check_budgets(budgets, address)
+        for budget in budgets:
+            self._budgets.spend(budget)
+        self.failures += 1
+        raise Refusal("unauthorised", "wrong token or signature")
 
     async def _verify(
         self, account: Account | None, name: str, password: str, kept: str, address: str

@@ -9,6 +9,7 @@ import hashlib
 import hmac
 import secrets
 import string
+import uuid
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
@@ -18,6 +19,7 @@ from argon2.exceptions import InvalidHashError, VerificationError
 # and the passes are many: of the pairs that count as equally strong, the one with the least memory.
 _hasher = PasswordHasher(time_cost=5, memory_cost=7_168, parallelism=1)
 _LETTERS = string.ascii_letters + string.digits
+_SIGNATURE_LENGTH = 24
 
 
 def make_password() -> str:
@@ -31,8 +33,8 @@ def make_api_key() -> str:
 
 
 def make_token() -> str:
-    """What names an account in the faces that take token and signature."""
-    return secrets.token_hex(16)
+    """What names an account in the faces that take token and signature: 36 characters (upside.md §2)."""
+    return str(uuid.uuid4())
 
 
 def make_secret_key() -> bytes:
@@ -59,10 +61,21 @@ def hash_api_key(api_key: str) -> str:
 
 
 def signature(name: str, token: str, password_hash: str) -> str:
-    """The signature of an account for the faces that take token and signature."""
-    return hmac.digest(token.encode(), (name + password_hash).encode(), "sha256").hex()
+    """The signature of an account for the faces that take token and signature: 24 letters and digits.
+
+    They are the last digits, to the base 62, of the HMAC-SHA-256 of name and password hash under the token:
+    142 bits. Nobody can make one who does not know the hash, and every new password has another hash.
+    """
+    number = int.from_bytes(
+        hmac.digest(token.encode("utf-8", "replace"), (name + password_hash).encode(), "sha256")
+    )
+    letters = []
+    for _ in range(_SIGNATURE_LENGTH):
+        number, letter = divmod(number, len(_LETTERS))
+        letters.append(_LETTERS[letter])
+    return "".join(letters)
 
 
 def is_same(given: str, expected: str) -> bool:
     """Whether two texts are the same, compared in constant time."""
-    return hmac.compare_digest(given.encode(), expected.encode())
+    return hmac.compare_digest(given.encode("utf-8", "replace"), expected.encode("utf-8", "replace"))

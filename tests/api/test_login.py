@@ -10,7 +10,7 @@ import pytest
 
 import homing.api.login as login
 from homing.api.login import Logins
-from homing.engine.credentials import hash_api_key, hash_password, is_password
+from homing.engine.credentials import hash_api_key, hash_password, is_password, signature
 from homing.engine.directory import Directory
 from homing.model.account import Account
 from homing.model.errors import Refusal
@@ -254,5 +254,41 @@ def test_what_is_no_text_is_no_password(world: World) -> None:
     async def main() -> None:
         assert await world.tries("\ud800") == "unauthorised"
         assert await world.tries("right\0") == "unauthorised"
+
+    run(main)
+
+
+def test_a_token_goes_with_its_signature_and_changes_with_the_password(world: World) -> None:
+    right = signature("acme", "t1", ACME.password_hash)
+
+    def tries(token: str, given: str, address: str = HERE) -> str:
+        try:
+            return world.logins.account_of_token(token, given, address).name
+        except Refusal as refusal:
+            return refusal.kind
+
+    assert tries("t1", right) == "acme"
+    for token, given in (("t2", right), ("t3", right), ("", ""), ("t1", "\ud800"), ("\ud800", right)):
+        assert tries(token, given, f"203.0.113.{len(token)}{len(given)}") == "unauthorised"
+    changed = msgspec.structs.replace(ACME, password_hash="another")
+    world.directory = Directory([changed, OTHER])
+    assert tries("t1", right, THERE) == "unauthorised"
+    assert tries("t1", signature("acme", "t1", "another"), THERE) == "acme"
+    world.directory = Directory([msgspec.structs.replace(changed, disabled=True)])
+    assert tries("t1", signature("acme", "t1", "another"), THERE) == "forbidden"
+
+
+def test_guesses_of_signatures_are_counted_with_all_others(world: World) -> None:
+    async def main() -> None:
+        right = signature("acme", "t1", ACME.password_hash)
+        for n in range(PER_MIN):
+            with pytest.raises(Refusal, match="wrong token or signature"):
+                world.logins.account_of_token(f"no such {n}", right, HERE)
+        with pytest.raises(Refusal) as refused:
+            world.logins.account_of_token("t1", "wrong", HERE)
+        assert refused.value.kind == "too_fast"
+        assert await world.tries("right", address=HERE) == "too_fast"
+        assert world.logins.account_of_token("t1", right, HERE).name == "acme"
+        assert await world.tries("right", address=THERE) == "acme"
 
     run(main)

@@ -1,6 +1,8 @@
 """Secrets are random, kept as hashes, and told apart."""
 
 import hmac
+import re
+import string
 
 from homing.engine import credentials
 
@@ -36,7 +38,14 @@ def test_an_api_key_is_looked_up_by_its_hash() -> None:
 
 def test_the_signature_changes_with_the_password_and_nothing_else() -> None:
     first = credentials.signature("acme", "token", "hash")
-    assert first == hmac.new(b"token", b"acmehash", "sha256").hexdigest()
+    number = int(hmac.new(b"token", b"acmehash", "sha256").hexdigest(), 16)
+    letters = string.ascii_letters + string.digits
+    assert first == "".join(letters[number // 62**n % 62] for n in range(24))
     assert first != credentials.signature("acme", "token", "other")
     assert credentials.is_same(first, credentials.signature("acme", "token", "hash"))
     assert not credentials.is_same(first, "ä")
+    assert not credentials.is_same("\ud800", first)
+
+
+def test_a_token_has_the_form_that_old_clients_expect() -> None:
+    assert re.fullmatch(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", credentials.make_token())
