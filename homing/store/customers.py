@@ -100,15 +100,20 @@ def parse_networks(addresses: Iterable[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(found))
 
 
-def add_credit(connection: Connection, name: str, credits: float, note: str | None, node: int) -> float:
-    """Enter a change of the balance into the ledger; returns the new balance. Unlimited ones have one too."""
+def add_credit(
+    connection: Connection, name: str, credits: float, note: str | None, node: int, id_: int | None = None
+) -> float:
+    """Enter a change of the balance into the ledger; returns the new balance. Unlimited ones have one too.
+
+    ``id_`` is that of the entry; without one it is made as for a command beside this node.
+    """
     account_named(connection, name)
     b = t.balances
     changed = connection.execute(update(b).where(b.c.account == name).values(credits=b.c.credits + credits))
     if not changed.rowcount:
         connection.execute(insert(b).values(account=name, credits=credits))
     entry = {
-        "id": id_beside(node, now_ms()),
+        "id": id_beside(node, now_ms()) if id_ is None else id_,
         "kind": "credit",
         "account": name,
         "sender": "",

@@ -308,6 +308,9 @@ sub_accounts = Table(
     metadata,
     Column("account", Text, primary_key=True),
     Column("parent", Text, nullable=False, index=True),
+    Column("email", Text, nullable=False),
+    Column("sms_in", Text, nullable=False, comment="casefolded; empty = none"),
+    Column("web_text", Text, nullable=False, comment="casefolded; empty = none"),
     Column("profile", LargeBinary, nullable=False, comment="JSON of model.account.Profile"),
 )
 

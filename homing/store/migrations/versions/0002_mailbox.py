@@ -55,6 +55,9 @@ def upgrade() -> None:
         "sub_accounts",
         sa.Column("account", sa.Text(), nullable=False),
         sa.Column("parent", sa.Text(), nullable=False),
+        sa.Column("email", sa.Text(), nullable=False),
+        sa.Column("sms_in", sa.Text(), nullable=False, comment="casefolded; empty = none"),
+        sa.Column("web_text", sa.Text(), nullable=False, comment="casefolded; empty = none"),
         sa.Column("profile", sa.LargeBinary(), nullable=False, comment="JSON of model.account.Profile"),
         sa.PrimaryKeyConstraint("account"),
     )
