@@ -17,6 +17,7 @@ from homing.model.delivery import Answer
 
 if TYPE_CHECKING:
     from homing.api.login import Logins
+    from homing.engine.mailbox import Mailbox
     from homing.engine.records import Records
 
 
@@ -49,6 +50,7 @@ class Gateway:
     ids: Ids
     logins: Logins
     records: Records
+    mailbox: Mailbox
     test_endpoint: Callable[[Endpoint], Awaitable[Answer]]
     """Push a marked sample event to an endpoint, once, and tell what it answered."""
     check_url: Callable[[str], Sequence[str]]

@@ -26,6 +26,7 @@ STATUS: Final[Mapping[Kind, int]] = {
     "conflict": 409,
     "too_long": 413,
     "too_fast": 429,
+    "too_soon": 429,
     "unavailable": 503,
 }
 

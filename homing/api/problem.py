@@ -39,6 +39,7 @@ PROBLEMS: Final[Mapping[ProblemKind, Meaning]] = {
     "unreadable_body": Meaning(415, "The body is of a kind that is not read here", CLOSE),
     "key_reused": Meaning(422, "The idempotency key belongs to another request"),
     "too_fast": Meaning(429, "Too many wrong API keys", ((b"retry-after", b"%d" % RETRY_AFTER_S),)),
+    "too_soon": Meaning(429, "Asked again too soon"),
     "internal": Meaning(500, "Something went wrong here"),
     "unavailable": Meaning(503, "Nothing can be stored or read now, try again", _AGAIN),
 }  # RFC 9110 §15.5, RFC 9110 §15.6

@@ -14,6 +14,8 @@ import structlog
 
 from homing.api import rest_deliveries as deliveries
 from homing.api import rest_endpoints as endpoints
+from homing.api import rest_mailbox as mailbox
+from homing.api import rest_mailbox_values as mails
 from homing.api import rest_messages as messages
 from homing.api import rest_values as values
 from homing.api.client_address import client_address
@@ -23,7 +25,7 @@ from homing.api.plain import App, BodyTooLong, Disconnected, Headers, Receive, S
 from homing.api.problem import CONTENT_TYPE, problem
 from homing.api.rest_call import Call, Failure, Reply, Threads
 from homing.model.account import Account
-from homing.model.errors import Refusal, StoreUnavailable
+from homing.model.errors import Refusal, StoreUnavailable, TooSoon
 
 log = structlog.get_logger(__name__)
 
@@ -112,6 +114,27 @@ ROUTES: Final[tuple[Route, ...]] = (
         "POST", "/v1/endpoints/{id}/rotate-secret", endpoints.rotate_endpoint_secret,
         "Make a new signing secret; the former one counts 24 h longer", 200, values.NewSecret,
     ),
+    Route(
+        "GET", "/v1/mailbox", mailbox.list_mails, "Mails, oldest first; the first page is a poll", 200,
+        mails.Mails, query=mails.MailPage, problems=("too_soon",),
+    ),
+    Route(
+        "GET", "/v1/mailbox/unread-count", mailbox.count_unread, "How many mails are unread", 200,
+        mails.UnreadCount,
+    ),
+    Route(
+        "POST", "/v1/mailbox/marks", mailbox.mark_mails, "Mark many mails as read, unread or deleted", 200,
+        mails.Marked, takes=mails.Marks,
+    ),
+    Route("GET", "/v1/mailbox/{id}", mailbox.show_mail, "A mail; it does not become read", 200, mails.Mail),
+    Route(
+        "PATCH", "/v1/mailbox/{id}", mailbox.change_mail, "Mark a mail as read or unread", 200, mails.Mail,
+        takes=mails.MailChange,
+    ),
+    Route(
+        "DELETE", "/v1/mailbox/{id}", mailbox.delete_mail, "Take a mail out, in every face", 204,
+        None,
+    ),
     Route("GET", "/v1/account", endpoints.show_account, "The account of this key", 200, values.Account),
 )  # fmt: skip
 
@@ -189,6 +212,9 @@ class _RestFace:
         raise Refusal("unauthorised", "send the API key as Authorization: Bearer")
 
     def _problem(self, error: Exception) -> tuple[int, bytes, Headers]:
+        if isinstance(error, TooSoon):
+            status, body, _ = problem(error.kind, error.text)
+            return status, body, ((b"retry-after", b"%d" % error.wait_s),)  # RFC 9110 §10.2.3
         if isinstance(error, Refusal):
             return problem(error.kind, error.text)
         if isinstance(error, Failure):

@@ -1,5 +1,6 @@
 """Errors that a caller outside must be answered with. Every face has one table from kind to its own words."""
 
+import math
 from typing import Literal
 
 Kind = Literal[
@@ -11,6 +12,7 @@ Kind = Literal[
     "conflict",
     "too_long",
     "too_fast",
+    "too_soon",  # asked again before the polling rule allows it
     "unavailable",  # not stored; try again
 ]
 
@@ -22,6 +24,14 @@ class Refusal(Exception):
         super().__init__(text)
         self.kind: Kind = kind
         self.text = text
+
+
+class TooSoon(Refusal):
+    """Asked again before the polling rule allows it."""
+
+    def __init__(self, wait_s: float) -> None:
+        self.wait_s = max(1, math.ceil(wait_s))
+        super().__init__("too_soon", f"asked too soon, ask again in {self.wait_s} s")
 
 
 class StoreUnavailable(Exception):

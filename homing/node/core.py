@@ -4,6 +4,7 @@ Everything here runs on the loop, and in the journal's thread; nothing here know
 """
 
 import asyncio
+from concurrent.futures import ThreadPoolExecutor
 
 from homing.config import PushSettings, Settings
 from homing.engine.correlate import Correlator
@@ -11,7 +12,9 @@ from homing.engine.directory import Directory
 from homing.engine.dispatch import Dispatch
 from homing.engine.fanout import Claim, FanOut
 from homing.engine.intake import Intake
+from homing.engine.mailbox import Mailbox
 from homing.engine.outbox import Outbox
+from homing.engine.polling import PollingRule
 from homing.engine.reassembly import Reassembly
 from homing.engine.submit import Submit
 from homing.model.clock import Ids, now_ms
@@ -20,10 +23,17 @@ from homing.push.http import HttpPush, client_context
 from homing.store.customers import load_directory
 from homing.store.database import Database
 from homing.store.journal import Journal
+from homing.store.mailbox import StoreMails
 from homing.store.reading import latest_id
+from homing.wire.mail import MailWriter
 
 SUBMISSIONS_IN_MEMORY = 20_000
 """Submissions held for sending; the others wait in the store."""
+READERS = 2
+"""Mailboxes read at once."""
+CLOCKS_APART_MS = 600_000
+"""How far the clocks of nodes may be apart, and how long a transaction may take."""
+DAY_MS = 86_400_000
 
 
 def make_pusher(push: PushSettings, loop: asyncio.AbstractEventLoop) -> HttpPush:
@@ -67,9 +77,10 @@ class Core:
             call_soon=loop.call_soon,
             call_later=loop.call_later,
         )
-        self._connect_sides(settings, loop)
+        self.threads = ThreadPoolExecutor(READERS, thread_name_prefix="reader")
+        self._connect_sides(settings, loop, database)
 
-    def _connect_sides(self, settings: Settings, loop: asyncio.AbstractEventLoop) -> None:
+    def _connect_sides(self, settings: Settings, loop: asyncio.AbstractEventLoop, database: Database) -> None:
         intake = settings.intake
         fan_out = FanOut(self.claim, self.dispatch)
         self.reassembly = Reassembly(
@@ -100,6 +111,7 @@ class Core:
             call_later=loop.call_later,
             max_in_memory=SUBMISSIONS_IN_MEMORY,
         )
+        self.mailbox = self._mailbox(settings, database)
         self.submit = Submit(
             journal=self.journal,
             claim=self.claim,
@@ -111,6 +123,20 @@ class Core:
             self.reassembly,
             {link.name: round(link.no_receipt_after_h * 3_600_000) for link in settings.link},
             round(intake.parked_receipt_h * 3_600_000),
+        )
+
+    def _mailbox(self, settings: Settings, database: Database) -> Mailbox:
+        box = settings.mailbox
+        retention_d = min(box.retention_d, settings.node.event_retention_d)
+        return Mailbox(
+            store=StoreMails(database),
+            journal=self.journal,
+            threads=self.threads,
+            write=MailWriter(box.domain).write,
+            polling=PollingRule(box.poll_interval_s),
+            retention_ms=retention_d * DAY_MS,
+            late_ms=round(settings.intake.reassembly_s * 1000) + CLOCKS_APART_MS,
+            max_session=box.max_session,
         )
 
     def _directory(self) -> Directory:

@@ -118,6 +118,7 @@ class Node:
         await self._settle()
         core.journal.stop()
         self._logins.close()
+        core.threads.shutdown(wait=False, cancel_futures=True)
         self._database.close()
         log.info("node_stopped")
 
@@ -181,6 +182,7 @@ class Node:
             ids=core.ids,
             logins=self._logins,
             records=StoreRecords(self._database),
+            mailbox=core.mailbox,
             test_endpoint=self.test_endpoint,
             check_url=lambda url: check_url(url, allow_private_networks=allow_private),
             health=self.health,

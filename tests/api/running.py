@@ -10,6 +10,7 @@ import functools
 import socket
 import threading
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import httpx
@@ -26,6 +27,8 @@ from homing.api.routes import Application
 from homing.engine.credentials import hash_api_key, hash_password, make_token
 from homing.engine.directory import Directory
 from homing.engine.fanout import Claim
+from homing.engine.mailbox import Mailbox
+from homing.engine.polling import PollingRule
 from homing.engine.rows import submission_of
 from homing.engine.submit import Submit
 from homing.model.account import Account, Endpoint
@@ -36,6 +39,8 @@ from homing.store import tables as t
 from homing.store.customers import add_account, change_account, load_directory
 from homing.store.database import Database
 from homing.store.journal import Journal
+from homing.store.mailbox import StoreMails
+from homing.wire.mail import MailWriter
 
 FAILURES_PER_MIN = 10
 MAX_BULK = 1000
@@ -68,6 +73,7 @@ class RunningGateway:
         self.tested = Answer(status=200, body=b"OK", length=2, took_ms=7)
         self.ids = Ids(0)
         self._records = records
+        self._threads = ThreadPoolExecutor(2)
         self._settings = settings
 
     @contextlib.contextmanager
@@ -110,6 +116,7 @@ class RunningGateway:
         self._loop.call_soon(started.set)  # the socket listens already: who comes early waits
         await self._server.serve([bound])
         gateway.logins.close()
+        self._threads.shutdown()
         self.journal.stop()
 
     def _gateway(self) -> Gateway:
@@ -125,6 +132,16 @@ class RunningGateway:
             ids=self.ids,
             logins=Logins(lambda: self.directory, FAILURES_PER_MIN, clock=lambda: self.time_s),
             records=self._records,
+            mailbox=Mailbox(
+                store=StoreMails(self.database),
+                journal=self.journal,  # type: ignore[arg-type]
+                threads=self._threads,
+                write=MailWriter("homing.invalid").write,
+                polling=PollingRule(120, clock=lambda: self.time_s),
+                retention_ms=30 * 86_400_000,
+                late_ms=600_000,
+                max_session=1000,
+            ),
             test_endpoint=self._test_endpoint,
             check_url=lambda url: ("a forbidden address",) if "10.0.0.1" in url else (),
             health=lambda: self.health,
