@@ -55,6 +55,8 @@ class Gateway:
     """Push a marked sample event to an endpoint, once, and tell what it answered."""
     check_url: Callable[[str], Sequence[str]]
     """What speaks against a push URL, as far as it can be seen before connecting."""
+    has_relay: bool
+    """Whether mails can be sent to e-mail endpoints."""
     health: Callable[[], Health]
     is_draining: Callable[[], bool]
     """``health().draining`` by itself: asked for every submission."""

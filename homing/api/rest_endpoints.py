@@ -15,6 +15,7 @@ from homing.api.rest_call import Call, Reply
 from homing.engine.enrol import EndpointWish, check_endpoint, make_endpoint, rotate_secret
 from homing.model.account import Endpoint
 from homing.model.clock import now_ms
+from homing.model.errors import Refusal
 
 
 async def list_endpoints(call: Call) -> Reply:
@@ -30,6 +31,8 @@ async def add_endpoint(call: Call) -> Reply:
         account=call.account.name,
         **{**_fields(asked), "events": tuple(asked.events), "headers": tuple(asked.headers.items())},
     )
+    if asked.email is not None and not call.gateway.has_relay:
+        raise Refusal("invalid", "email: this gateway has no relay for mails")
     endpoint = make_endpoint(wish, call.gateway.check_url)
     made = await call.ask(call.gateway.records.add_endpoint, endpoint)
     secret = made.secrets[0] if made.secrets else None
@@ -145,6 +148,8 @@ def _document(endpoint: Endpoint) -> values.Endpoint:
         events=list(endpoint.events),
         format=endpoint.format,
         url=endpoint.url,
+        email=endpoint.email,
+        digest_min=endpoint.digest_min,
         concurrency=endpoint.concurrency,
         rate_per_s=endpoint.rate_per_s,
         charset=endpoint.charset,

@@ -281,8 +281,10 @@ class NewEndpoint(Request):
     """Where events are wanted; what is left out has the default of the format."""
 
     events: Annotated[list[EventWord], Meta(min_length=1)]
-    format: Literal["mx", "json"]
-    url: Url
+    format: Literal["mx", "json", "upside", "email"] | None = None
+    url: Url = ""
+    email: Annotated[str, Meta(max_length=254, description="In place of a URL.")] | None = None
+    digest_min: Annotated[int, Meta(description="At most one mail in so many minutes (email).")] | None = None
     concurrency: int = 16
     rate_per_s: float | None = None
     charset: Word | None = None
@@ -301,6 +303,8 @@ class EndpointChange(Request):
 
     events: Annotated[list[EventWord], Meta(min_length=1)] | UnsetType = UNSET
     url: Url | UnsetType = UNSET
+    email: Annotated[str, Meta(max_length=254)] | UnsetType = UNSET
+    digest_min: int | UnsetType | None = UNSET
     concurrency: int | UnsetType = UNSET
     rate_per_s: float | UnsetType | None = UNSET
     charset: Word | UnsetType = UNSET
@@ -319,7 +323,9 @@ class Endpoint(Answer):
     id: str
     events: list[str]
     format: str
-    url: str
+    url: Annotated[str, Meta(description="Empty where email says where to.")]
+    email: str | None
+    digest_min: int | None
     concurrency: int
     rate_per_s: float | None
     charset: str

@@ -26,10 +26,29 @@ Secret = Annotated[
 ]
 Parts = Annotated[
     Literal["joined", "separate"] | None,
-    typer.Option(help="Long messages in one push or one for each part; mx: separate, json: joined."),
+    typer.Option(help="Long messages in one push or one for each part; mx: separate, others: joined."),
 ]
 Headers = Annotated[
     list[str] | None, typer.Option(metavar="NAME:VALUE", help="A header for every push; may be repeated.")
+]
+Url = Annotated[str, typer.Option(help="http or https URL that events are pushed to.")]
+Email = Annotated[
+    str | None, typer.Option(metavar="ADDRESS", help="Instead of a URL: the address that mails go to.")
+]
+Events = Annotated[str, typer.Option(help="Kinds of event: report, message, with commas.")]
+FormatName = Annotated[
+    Literal["mx", "json", "upside", "email"] | None,
+    typer.Option("--format", help="How events are written: mx by default, email with --email."),
+]
+DigestMin = Annotated[
+    int | None, typer.Option(metavar="N", help="At most one mail in N minutes, a table of events (email).")
+]
+Concurrency = Annotated[int, typer.Option(help="Pushes under way at once; 1 keeps the order of events.")]
+Rate = Annotated[float | None, typer.Option(help="Most pushes in a second; no limit by default.")]
+Charset = Annotated[str | None, typer.Option(help="Charset of texts (mx): iso-8859-15 by default, or utf-8.")]
+Timezone = Annotated[str | None, typer.Option(help="Zone of dates (mx): Europe/London by default.")]
+Method = Annotated[
+    Literal["get", "post"] | None, typer.Option(help="HTTP method: get by default (mx), post (upside).")
 ]
 UnknownAs = Annotated[
     str | None, typer.Option(metavar="WORD", help="Push UNKNOWN reports (mx) under this word.")
@@ -41,29 +60,17 @@ UnknownAs = Annotated[
 )
 def add(
     account: Annotated[str, typer.Argument(metavar="ACCOUNT", help="Whose endpoint it is.")],
-    url: Annotated[str, typer.Option(help="http or https URL that events are pushed to.")],
-    events: Annotated[
-        str, typer.Option(help="Kinds of event: report, message, with commas.")
-    ] = "report,message",
-    format_: Annotated[
-        Literal["mx", "json"], typer.Option("--format", help="How events are written.")
-    ] = "mx",
-    concurrency: Annotated[
-        int, typer.Option(help="Pushes under way at once; 1 keeps the order of events.")
-    ] = 16,
-    rate_per_s: Annotated[
-        float | None, typer.Option(help="Most pushes in a second; no limit by default.")
-    ] = None,
-    charset: Annotated[
-        str | None, typer.Option(help="Charset of texts (mx): iso-8859-15 by default, or utf-8.")
-    ] = None,
-    timezone: Annotated[
-        str | None, typer.Option(help="Zone of dates (mx): Europe/London by default.")
-    ] = None,
+    url: Url = "",
+    email: Email = None,
+    events: Events = "report,message",
+    format_: FormatName = None,
+    digest_min: DigestMin = None,
+    concurrency: Concurrency = 16,
+    rate_per_s: Rate = None,
+    charset: Charset = None,
+    timezone: Timezone = None,
     parts: Parts = None,
-    method: Annotated[
-        Literal["get", "post"] | None, typer.Option(help="HTTP method (mx): get by default.")
-    ] = None,
+    method: Method = None,
     secret: Secret = None,
     user: Annotated[str | None, typer.Option(help="User of HTTP basic authentication.")] = None,
     password: Annotated[str | None, typer.Option(help="Password of HTTP basic authentication.")] = None,
@@ -72,26 +79,30 @@ def add(
     config: Config = None,
     as_json: Json = False,
 ) -> None:
-    """Push an account's events to a URL. A running node takes it up within 2 s."""
+    """Push an account's events to a URL or a mail address. A running node takes it up within 2 s."""
     from homing.engine.enrol import EndpointWish, make_endpoint
+    from homing.model.errors import Refusal
     from homing.push.addresses import check_url
     from homing.store import customers
 
     wish = EndpointWish(
-        account=account, events=comma_list(events), format=format_, url=url, concurrency=concurrency,
+        account=account, events=comma_list(events), format=format_, url=url, email=email,
+        digest_min=digest_min, concurrency=concurrency,
         rate_per_s=rate_per_s, charset=charset, timezone=timezone, parts=parts, method=method,
         secret=secret, user=user, password=password, headers=tuple(map(read_header, header or ())),
         unknown_as=unknown_as,
     )  # fmt: skip
     with opened(config) as (settings, database):
         is_open = settings.push.allow_private_networks
+        if email is not None and not settings.smtp.host:
+            raise Refusal("invalid", "mails need a relay: set host in section [smtp]")
         endpoint = make_endpoint(wish, lambda to: check_url(to, allow_private_networks=is_open))
         with database.writing() as connection:
             id_ = customers.add_endpoint(connection, endpoint)
     document = {"id": id_, "secret": endpoint.secrets[0] if endpoint.secrets else None}
 
     def people(to: Console) -> None:
-        to.print(plain(f"Endpoint {id_} of {account}: {format_} to {url}"), soft_wrap=True)
+        to.print(plain(f"Endpoint {id_} of {account}: {endpoint.format} to {url or email}"), soft_wrap=True)
         if endpoint.secrets:
             to.print(
                 f"signing secret: [bold]{endpoint.secrets[0]}[/]  [yellow](not shown again)[/]",
@@ -122,14 +133,14 @@ def list_(
                 each["account"],
                 ",".join(each["events"]),
                 each["format"],
-                each["url"],
+                each["url"] or each["email"],
                 _standing(each),
             )
             for each in items
         ]
-        columns = ("id", "account", "events", "format", "url", "state")
+        columns = ("id", "account", "events", "format", "to", "state")
         empty = "There is no endpoint yet: homing endpoint add ACCOUNT --url URL"
-        to.print(table("Endpoints", columns, rows, empty, folds=["url"]))
+        to.print(table("Endpoints", columns, rows, empty, folds=["to"]))
 
     show(as_json, {"items": items}, people)
 
@@ -203,7 +214,11 @@ def push_sample(id_: Id, config: Config = None, as_json: Json = False) -> None:
 
     def people(to: Console) -> None:
         verdict = Text("delivered", "green") if document["delivered"] else Text("not delivered", "red")
-        print_pairs(to, f"Test of endpoint {id_}", {"url": endpoint.url, **document, "delivered": verdict})
+        print_pairs(
+            to,
+            f"Test of endpoint {id_}",
+            {"to": endpoint.url or endpoint.email, **document, "delivered": verdict},
+        )
 
     show(as_json, document, people)
     raise typer.Exit(0 if document["delivered"] else 1)
@@ -211,12 +226,12 @@ def push_sample(id_: Id, config: Config = None, as_json: Json = False) -> None:
 
 async def _push_sample(endpoint: Any, settings: Any) -> dict[str, Any]:
     from homing.model.clock import id_beside, now_ms
-    from homing.node.core import make_pusher
+    from homing.node.pushers import Pushers
     from homing.store.documents import octets_text
     from homing.wire.push import prepare
     from homing.wire.sample_event import sample_event
 
-    transport = make_pusher(settings.push, asyncio.get_running_loop())
+    transport = Pushers(settings, asyncio.get_running_loop())
     format_ = prepare(endpoint)
     at_ms = now_ms()
     event = sample_event(endpoint, id_beside(settings.node.id, at_ms), at_ms)
@@ -263,6 +278,8 @@ def _document(endpoint: Any) -> dict[str, Any]:
         "events": list(endpoint.events),
         "format": endpoint.format,
         "url": endpoint.url,
+        "email": endpoint.email,
+        "digest_min": endpoint.digest_min,
         "concurrency": endpoint.concurrency,
         "rate_per_s": endpoint.rate_per_s,
         "charset": endpoint.charset,

@@ -7,6 +7,13 @@ from homing.model.account import Endpoint
 from homing.model.delivery import Delivery
 from homing.wire.push import PushFormat
 
+DIGEST_LIMIT = 10_000
+"""Events on their way to one digest; a window that has hardly begun must not cut it short."""
+
+
+def _ceiling(endpoint: Endpoint) -> int:
+    return endpoint.concurrency if endpoint.digest_min is None else DIGEST_LIMIT
+
 
 class Destination:
     """What this node holds for one endpoint."""
@@ -28,7 +35,9 @@ class Destination:
     def __init__(self, endpoint: Endpoint, format_: PushFormat) -> None:
         self.endpoint = endpoint
         self.format = format_
-        self.window = Window(endpoint.concurrency, endpoint.rate_per_s)
+        self.window = Window(_ceiling(endpoint), endpoint.rate_per_s)
+        if endpoint.digest_min is not None:
+            self.window.size = float(DIGEST_LIMIT)
         self.queue: deque[Delivery] = deque()
         self.in_store = False
         """Something due for it may wait in the store."""
@@ -47,7 +56,21 @@ class Destination:
 
     @property
     def is_ordered(self) -> bool:
-        return self.endpoint.concurrency == 1
+        return self.endpoint.concurrency == 1 and self.endpoint.digest_min is None
+
+    def take_over(self, endpoint: Endpoint) -> None:
+        """The endpoint has other limits now."""
+        self.endpoint = endpoint
+        self.window.limit(_ceiling(endpoint), endpoint.rate_per_s)
+
+    def wait_for_digest(self, now_ms: int, now_s: float) -> None:
+        """Nothing goes out before the next full period of the clock; it all waits in the store until then.
+
+        Periods are those of the wall clock, so that a node that starts again sends no second mail in one.
+        """
+        if self.endpoint.digest_min is not None:
+            period_ms = self.endpoint.digest_min * 60_000
+            self.hold_until_s = now_s + (period_ms - now_ms % period_ms) / 1000
 
     @property
     def is_idle(self) -> bool:

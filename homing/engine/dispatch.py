@@ -107,10 +107,10 @@ class Dispatch:
             directory = self._directory()
             if self._stopped or directory.is_parked(endpoint):
                 return 0
-            if endpoint.concurrency > 1 and count <= min(self._max - self.in_memory, self._max_per_endpoint):
+            is_plain = endpoint.concurrency > 1 and endpoint.digest_min is None
+            if is_plain and count <= min(self._max - self.in_memory, self._max_per_endpoint):
                 return count
-            destination = Destination(endpoint, directory.formats[endpoint.id])
-            destination = self._destinations.setdefault(endpoint.id, destination)
+            destination = self._destinations.setdefault(endpoint.id, self._make(endpoint, directory))
             if destination.is_ordered:
                 # Older ones may be there, of a former life or from before it was forgotten.
                 destination.in_store = True
@@ -181,8 +181,7 @@ class Dispatch:
                 destination.in_store = True
             destination.format = directory.formats[id_]
             if endpoint != destination.endpoint:
-                destination.endpoint = endpoint
-                destination.window.limit(endpoint.concurrency, endpoint.rate_per_s)
+                destination.take_over(endpoint)
         self._next_poll_s = 0.0
 
     def stop(self) -> None:
@@ -200,10 +199,16 @@ class Dispatch:
             directory = self._directory()
             endpoint = directory.endpoints.get(id_)
             if endpoint is not None and not directory.is_parked(endpoint):
-                destination = self._destinations[id_] = Destination(endpoint, directory.formats[id_])
+                destination = self._destinations[id_] = self._make(endpoint, directory)
         else:
             destination.is_used = True
         return destination
+
+    @staticmethod
+    def _make(endpoint: Endpoint, directory: Directory) -> Destination:
+        made = Destination(endpoint, directory.formats[endpoint.id])
+        made.wait_for_digest(now_ms(), monotonic())
+        return made
 
     def _forget_idle(self) -> None:
         for id_, destination in list(self._destinations.items()):
@@ -395,6 +400,8 @@ class Dispatch:
                 self._release_queue(destination)
             else:
                 self._pump(destination, now_ms())
+                if not (destination.in_store or destination.reading):
+                    destination.wait_for_digest(now_ms(), monotonic())
 
         self._journal.write(self._claiming.claim_due, [(destination.endpoint.id, limit)], claimed, last=True)
 

@@ -28,7 +28,14 @@ SECRET_OVERLAP_MS = 24 * 3_600_000
 
 _WORD = re.compile(r"[A-Za-z0-9_]{1,32}")
 _Word = TypeVar("_Word", bound=str)
-_DEFAULT_PARTS: dict[Format, PartsMode] = {"mx": "separate", "json": "joined"}
+Method = Literal["get", "post"]
+_DEFAULT_PARTS: dict[Format, PartsMode] = {
+    "mx": "separate",
+    "json": "joined",
+    "upside": "joined",
+    "email": "joined",
+}
+_DEFAULT_METHOD: dict[Format, Method] = {"mx": "get", "json": "post", "upside": "post", "email": "post"}
 _DEFAULT_CHARSET = "iso-8859-15"
 _DEFAULT_TIMEZONE = "Europe/London"
 
@@ -48,8 +55,11 @@ class EndpointWish(msgspec.Struct, frozen=True, kw_only=True):
 
     account: str
     events: tuple[str, ...]
-    format: str
-    url: str
+    format: str | None = None
+    """None = email where there is an address, else mx."""
+    url: str = ""
+    email: str | None = None
+    digest_min: int | None = None
     concurrency: int = 16
     rate_per_s: float | None = None
     charset: str | None = None
@@ -113,19 +123,21 @@ def rotate(
 
 def make_endpoint(wish: EndpointWish, check_url: Callable[[str], Sequence[str]]) -> Endpoint:
     """A new endpoint without an id. ``check_url`` says what speaks against its URL."""
-    format_ = _one_of("format", wish.format, tuple(FORMATS))
+    format_ = _one_of("format", wish.format or ("mx" if wish.email is None else "email"), tuple(FORMATS))
     endpoint = Endpoint(
         id=0,
         account=wish.account,
         events=_events(wish.events),
         format=format_,
         url=wish.url,
+        email=wish.email,
+        digest_min=wish.digest_min,
         concurrency=wish.concurrency,
         rate_per_s=wish.rate_per_s,
         charset=wish.charset or _DEFAULT_CHARSET,
         timezone=wish.timezone or _DEFAULT_TIMEZONE,
         parts=_one_of("parts", wish.parts or _DEFAULT_PARTS[format_], ("joined", "separate")),
-        method=_one_of("method", wish.method or ("post" if format_ == "json" else "get"), ("get", "post")),
+        method=_one_of("method", wish.method or _DEFAULT_METHOD[format_], ("get", "post")),
         secrets=_signing_secrets(format_, wish.secret),
         user=wish.user,
         password=wish.password,
@@ -139,8 +151,13 @@ def make_endpoint(wish: EndpointWish, check_url: Callable[[str], Sequence[str]])
 
 def check_endpoint(endpoint: Endpoint, check_url: Callable[[str], Sequence[str]]) -> None:
     """Refuse an endpoint that could not be pushed to as it asks."""
-    for problem in check_url(endpoint.url):
-        raise Refusal("invalid", f"url: {problem}")
+    if endpoint.format == "email":
+        _check_mail(endpoint)
+    else:
+        if endpoint.email is not None or endpoint.digest_min is not None:
+            raise Refusal("invalid", "email and digest belong to the email format")
+        for problem in check_url(endpoint.url):
+            raise Refusal("invalid", f"url: {problem}")
     if endpoint.concurrency not in CONCURRENCY:
         raise Refusal("invalid", f"concurrency is from {CONCURRENCY[0]} to {CONCURRENCY[-1]}")
     if endpoint.rate_per_s is not None and not 0 < endpoint.rate_per_s < float("inf"):
@@ -153,12 +170,22 @@ def check_endpoint(endpoint: Endpoint, check_url: Callable[[str], Sequence[str]]
         unfit = header_problem(name, value)
         if unfit is not None:
             raise Refusal("invalid", unfit)
-    if endpoint.format == "json" and (endpoint.unknown_as or endpoint.method != "post"):
-        raise Refusal("invalid", "unknown-as and method belong to the mx format; json is always a POST")
+    if endpoint.unknown_as and endpoint.format != "mx":
+        raise Refusal("invalid", "unknown-as belongs to the mx format")
+    if endpoint.format == "json" and endpoint.method != "post":
+        raise Refusal("invalid", "method belongs to the mx and upside formats; json is always a POST")
     try:
         prepare(endpoint)
     except ValueError as error:
         raise Refusal("invalid", str(error)) from None
+
+
+def _check_mail(endpoint: Endpoint) -> None:
+    """Refuse what belongs to HTTP. What is wrong with the address is said by its format."""
+    if endpoint.url:
+        raise Refusal("invalid", "an endpoint has a url or an email address, not both")
+    if endpoint.user is not None or endpoint.password is not None or endpoint.headers:
+        raise Refusal("invalid", "user, password and headers belong to endpoints with a url")
 
 
 def rotate_secret(endpoint: Endpoint, at_ms: int, secret: str | None = None) -> tuple[Endpoint, str]:

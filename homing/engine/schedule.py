@@ -40,6 +40,8 @@ def decide(
     why = describe(answer)
     if rule.heeds_hints and answer.status == _GONE:
         return Refused(why=why, endpoint_gone=True)
+    if rule.is_refused(answer):
+        return Refused(why=why)
     if attempt > len(waits_s):
         return Refused(why=f"{why}; attempt {attempt} was the last")
     wait_s = waits_s[attempt - 1]

@@ -6,7 +6,7 @@ Everything here runs on the loop, and in the journal's thread; nothing here know
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
 
-from homing.config import PushSettings, Settings
+from homing.config import Settings
 from homing.engine.correlate import Correlator
 from homing.engine.directory import Directory
 from homing.engine.dispatch import Dispatch
@@ -19,7 +19,7 @@ from homing.engine.reassembly import Reassembly
 from homing.engine.submit import Submit
 from homing.model.clock import Ids, now_ms
 from homing.node.chores import Sweeps
-from homing.push.http import HttpPush, client_context
+from homing.node.pushers import Pushers
 from homing.store.customers import load_directory
 from homing.store.database import Database
 from homing.store.journal import Journal
@@ -36,19 +36,6 @@ CLOCKS_APART_MS = 600_000
 DAY_MS = 86_400_000
 
 
-def make_pusher(push: PushSettings, loop: asyncio.AbstractEventLoop) -> HttpPush:
-    """The transport towards customers, as ``[push]`` says."""
-    return HttpPush(
-        loop,
-        ssl_context=client_context(None if push.ca_file is None else str(push.ca_file)),
-        source_address=push.source_address or None,
-        allow_private_networks=push.allow_private_networks,
-        expect_s=push.expect_s,
-        give_up_s=push.give_up_s,
-        max_answer_bytes=push.max_answer_bytes,
-    )
-
-
 class Core:
     """The pieces of the engine by name. ``directory`` is replaced whole when customers change."""
 
@@ -59,7 +46,7 @@ class Core:
         self.journal = Journal(database, loop)
         self._is_alone = database.is_sqlite  # which no two nodes can share
         self.claim = Claim(node=settings.node.id, life=now_ms(), lease_ms=round(push.lease_s * 1000))
-        self.pusher = make_pusher(push, loop)
+        self.pusher = Pushers(settings, loop)
         self.dispatch = Dispatch(
             journal=self.journal,
             directory=self._directory,

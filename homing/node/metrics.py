@@ -72,13 +72,13 @@ METRICS: Mapping[str, Measure] = {
         "Pushes without an answer yet.", lambda n: n.core.dispatch.in_flight, is_gauge=True
     ),
     "homing_pushes_slow": Measure(
-        "Answers that took longer than expect_s.", lambda n: n.core.pusher.counters.slow
+        "Answers that took longer than expect_s.", lambda n: n.core.pusher.http.counters.slow
     ),
     "homing_push_connections_opened": Measure(
-        "Connections opened towards customers.", lambda n: n.core.pusher.counters.opened
+        "Connections opened towards customers.", lambda n: n.core.pusher.http.counters.opened
     ),
     "homing_push_connections_open": Measure(
-        "Connections open towards customers.", lambda n: n.core.pusher.open_connections, is_gauge=True
+        "Connections open towards customers.", lambda n: n.core.pusher.http.open_connections, is_gauge=True
     ),
     "homing_store_commits": Measure("Transactions of the journal.", lambda n: n.core.journal.commits),
     "homing_store_ok": Measure(

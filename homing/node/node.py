@@ -26,7 +26,6 @@ from homing.node.listeners import Listener, bind
 from homing.node.metrics import exposition
 from homing.node.networks import Networks
 from homing.push.addresses import check_url
-from homing.push.http import client_context
 from homing.store import upkeep
 from homing.store.customers import load_directory
 from homing.store.database import Database
@@ -128,8 +127,7 @@ class Node:
             for listener in self.listeners:
                 listener.reload()
             self.networks.reload_tls()
-            ca_file = self._settings.push.ca_file
-            self.core.pusher.ssl_context = client_context(None if ca_file is None else str(ca_file))
+            self.core.pusher.reload()
         except OSError as error:  # ssl.SSLError is one
             log.error("certificates_not_reloaded", error=str(error))
         else:
@@ -185,6 +183,7 @@ class Node:
             mailbox=core.mailbox,
             test_endpoint=self.test_endpoint,
             check_url=lambda url: check_url(url, allow_private_networks=allow_private),
+            has_relay=bool(settings.smtp.host),
             health=self.health,
             is_draining=lambda: self._is_draining,
             metrics=lambda: exposition(self),

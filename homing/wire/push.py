@@ -10,18 +10,24 @@ from typing import ClassVar, Protocol
 from homing.model.account import Endpoint, Format
 from homing.model.delivery import Answer, Event
 from homing.wire.push_json import JsonPush
+from homing.wire.push_mail import MailPush, MailTarget
 from homing.wire.push_mx import MxPush
+from homing.wire.push_upside import UpsidePush
 from homing.wire.target import Target
 
 
 class PushFormat(Protocol):
-    """One endpoint's events as HTTP requests. Pure: time comes in as an argument."""
+    """One endpoint's events as requests of a transport. Pure: time comes in as an argument."""
 
     retry_s: ClassVar[tuple[int, ...]]
     """The waits between attempts, when the configuration does not say otherwise."""
     heeds_hints: ClassVar[bool]
     """Whether Retry-After and 410 Gone in an answer are listened to."""
-    target: Target
+
+    @property
+    def target(self) -> Target | MailTarget:
+        """Where it goes, and so by which transport."""
+        ...
 
     def __init__(self, endpoint: Endpoint) -> None: ...
 
@@ -30,7 +36,7 @@ class PushFormat(Protocol):
         ...
 
     def render(self, event: Event, attempt: int, now_ms: int) -> bytes:
-        """The whole HTTP/1.1 request of this attempt. Only for events that are wanted."""
+        """The whole request of this attempt, for its transport. Only for events that are wanted."""
         ...
 
     @staticmethod
@@ -38,8 +44,18 @@ class PushFormat(Protocol):
         """The success rule."""
         ...
 
+    @staticmethod
+    def is_refused(answer: Answer) -> bool:
+        """Whether this answer is a last word: the event will not be taken, however often it comes."""
+        ...
 
-FORMATS: Mapping[Format, type[PushFormat]] = {"mx": MxPush, "json": JsonPush}
+
+FORMATS: Mapping[Format, type[PushFormat]] = {
+    "mx": MxPush,
+    "json": JsonPush,
+    "upside": UpsidePush,
+    "email": MailPush,
+}
 
 
 def prepare(endpoint: Endpoint) -> PushFormat:

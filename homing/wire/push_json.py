@@ -96,6 +96,11 @@ class JsonPush:
         """Any 2xx."""
         return answer.status is not None and 200 <= answer.status < 300
 
+    @staticmethod
+    def is_refused(_answer: Answer) -> bool:
+        """No answer is the last word."""
+        return False
+
 
 def event_body(event: Event) -> bytes:
     """The JSON document of an event; never fails, whatever its texts hold."""

@@ -74,6 +74,11 @@ class MxPush:
         """Exactly 200 with at least one octet of body."""
         return answer.status == 200 and answer.length > 0
 
+    @staticmethod
+    def is_refused(_answer: Answer) -> bool:
+        """No answer is the last word."""
+        return False
+
     def _report(self, report: Report, id_: str) -> str:
         quote = self._quote
         originator = quote(report.sender)

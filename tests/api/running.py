@@ -144,6 +144,7 @@ class RunningGateway:
             ),
             test_endpoint=self._test_endpoint,
             check_url=lambda url: ("a forbidden address",) if "10.0.0.1" in url else (),
+            has_relay=True,
             health=lambda: self.health,
             is_draining=lambda: self.health.draining,
             metrics=lambda: b"homing_things_total 1\n",

@@ -69,7 +69,8 @@ def test_every_option_is_kept_and_no_secret_is_shown(acme: Homing) -> None:
     assert as_documented("endpoint show", shown)
     assert shown == {
         "id": 2, "account": "acme", "events": ["message", "report"], "format": "mx",
-        "url": "https://acme.example/in?a=b", "concurrency": 1, "rate_per_s": 2.5, "charset": "utf-8",
+        "url": "https://acme.example/in?a=b", "email": None, "digest_min": None,
+        "concurrency": 1, "rate_per_s": 2.5, "charset": "utf-8",
         "timezone": "Europe/Dublin", "parts": "joined", "method": "post", "user": "u",
         "headers": ["X-A", "X-B"], "unknown_as": "FAILED", "paused": False, "disabled_reason": None,
         "created_at": shown["created_at"],
@@ -94,7 +95,7 @@ def test_every_option_is_kept_and_no_secret_is_shown(acme: Homing) -> None:
         (("--header", "Host:x"), "header Host is set by Homing itself"),
         (("--secret", "whsec_AAAA"), "only json endpoints have a signing secret"),
         (("--format", "json", "--secret", "hunter2"), "a secret is whsec_ and the base64"),
-        (("--format", "json", "--method", "get"), "unknown-as and method belong to the mx format"),
+        (("--format", "json", "--method", "get"), "method belongs to the mx and upside formats"),
         (("--user", "a:b"), "a user of basic credentials has no colon"),
         (("--unknown-as", "two words"), "unknown-as is one word"),
     ],

@@ -87,7 +87,7 @@ def test_defaults_are_those_of_the_format() -> None:
 @pytest.mark.parametrize(
     ("wish", "said"),
     [
-        ({"format": "upside"}, "format: 'upside' is none of mx, json"),
+        ({"format": "soap"}, "format: 'soap' is none of mx, json, upside, email"),
         ({"events": ()}, "events: name at least one"),
         ({"events": ("report", "mms")}, "events: 'mms' is none of"),
         ({"parts": "both"}, "parts: 'both' is none of"),
@@ -113,8 +113,16 @@ def test_defaults_are_those_of_the_format() -> None:
         ({"unknown_as": ""}, "unknown-as is one word"),
         ({"secret": SECRET}, "only json endpoints have a signing secret"),
         ({"format": "json", "secret": "whsec_short"}, "a secret is whsec_"),
-        ({"format": "json", "unknown_as": "FAILED"}, "belong to the mx format"),
-        ({"format": "json", "method": "get"}, "belong to the mx format"),
+        ({"format": "json", "unknown_as": "FAILED"}, "belongs to the mx format"),
+        ({"format": "upside", "unknown_as": "FAILED"}, "belongs to the mx format"),
+        ({"format": "json", "method": "get"}, "json is always a POST"),
+        ({"format": None, "email": "a@b.test"}, "a url or an email address, not both"),
+        ({"format": "mx", "email": "a@b.test"}, "belong to the email format"),
+        ({"digest_min": 5}, "belong to the email format"),
+        ({"url": "", "format": "email"}, "no mail address"),
+        ({"url": "", "format": "email", "email": "nobody"}, "the form name@domain"),
+        ({"url": "", "format": "email", "email": "a@b.test", "headers": (("X-A", "b"),)}, "belong to endpoints with a url"),
+        ({"url": "", "format": "email", "email": "a@b.test", "digest_min": 0}, "digest is from 1 to 1440"),
     ],
 )
 def test_what_could_not_be_pushed_to_is_refused(wish: dict[str, Any], said: str) -> None:
