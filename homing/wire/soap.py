@@ -1,13 +1,15 @@
 """SOAP 1.1 and 1.2, document/literal, as the Upside services speak it: envelopes in, values out, and back.
 
-Requests are read by lxml without entities, DTD or network, and within a depth; what is wrong with one is a
-``SoapProblem`` whose text may be shown. Answers are written as text, field by field of the table, and cannot
+Requests are read by lxml without entities, DTD or network, within a depth, in a time that grows with their
+length and no faster. What is wrong with one is a ``SoapProblem``; its text may be shown and logged, no
+parameter that is a text stands in it. Answers are written as text, field by field of the table, and cannot
 fail: what XML 1.0 cannot hold becomes U+FFFD.
 """
 
 import math
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from enum import Enum
 from typing import Any, Final, Literal
 from xml.sax.saxutils import escape
@@ -19,6 +21,8 @@ from homing.wire.upside_services import PRIMITIVES, Operation, Service, item_of
 
 DEPTH: Final = 32
 """Elements within elements, at most."""
+CHILDREN: Final = 100
+"""Children of an element that is looked into, at most: the longest operation has twelve parameters."""
 
 FaultCode = Literal["client", "server", "must_understand", "version_mismatch"]
 
@@ -56,9 +60,25 @@ _SCHEMAS: Final = (
     'xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" xmlns:xsd="http://www.w3.org/2001/XMLSchema"'
 )
 _XSI_NIL: Final = "{http://www.w3.org/2001/XMLSchema-instance}nil"
+_XSI_NIL_ATTRIBUTE: Final = ' xsi:nil="true"'
+_BYTE_ORDER_MARKS: Final = (b"\xef\xbb\xbf", b"\xfe\xff", b"\xff\xfe")
+_CHARSET: Final = re.compile(r';\s*charset\s*=\s*"?([\w.:-]{1,40})', re.IGNORECASE | re.ASCII)
+_TOO_DEEP: Final = etree.XPath("boolean(" + "/*" * (DEPTH + 1) + ")")
+_TARGETS: Final = {
+    SoapVersion.SOAP11: ("actor", ("", "http://schemas.xmlsoap.org/soap/actor/next")),
+    SoapVersion.SOAP12: (
+        "role",
+        ("", *(f"{_NAMESPACES[SoapVersion.SOAP12]}/role/{role}" for role in ("next", "ultimateReceiver"))),
+    ),
+}
+# SOAP 1.1 §4.2.2, SOAP 1.2 §2.2
+"""The attribute that says whom a header is for, and its values that mean us."""
 _DECLARATION: Final = '<?xml version="1.0" encoding="utf-8"?>'
 _NOT_XML: Final = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")  # XML 1.0 §2.2
 _INT: Final = range(-(1 << 31), 1 << 31)
+_INT_TEXT: Final = re.compile(r"[+-]?[0-9]{1,20}")  # XML Schema part 2 §3.3.17
+_DOUBLE_TEXT: Final = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?")  # §3.2.5
+_BOOLEANS: Final = {"true": True, "1": True, "false": False, "0": False}  # §3.2.2
 
 
 class SoapProblem(Exception):
@@ -85,39 +105,39 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
 # --- requests ---
 
 
-def read_request(octets: bytes) -> Request:
-    """The operation in the body of an envelope."""
-    root = _parse(octets)
-    version = next(
-        (version for version in SoapVersion if root.tag == f"{{{version.namespace}}}Envelope"), None
-    )
-    if version is None:
-        raise SoapProblem("the root is no SOAP 1.1 or 1.2 envelope", code="version_mismatch")
-    bodies = [child for child in _elements(root) if child.tag == f"{{{version.namespace}}}Body"]
+def read_request(octets: bytes, content_type: str = "") -> Request:
+    """The operation in the body of an envelope; ``content_type`` tells charset and SOAP version."""
+    expected = SoapVersion.SOAP12 if "soap+xml" in content_type.lower() else SoapVersion.SOAP11
+    root = _parse(octets, content_type, expected)
+    tag = etree.QName(root)
+    version = next((version for version in SoapVersion if tag.namespace == version.namespace), None)
+    if tag.localname != "Envelope":
+        raise SoapProblem(f"the root is {tag.localname}, a SOAP envelope is expected", version or expected)
+    if version is None:  # SOAP 1.1 §4.1.2, SOAP 1.2 §2.8
+        raise SoapProblem("the envelope is not that of SOAP 1.1 or 1.2", expected, "version_mismatch")
+    if _TOO_DEEP(root):
+        raise SoapProblem(f"elements lie more than {DEPTH} deep", version)
+    parts = _children(root, "the envelope", version)
+    _check_headers(parts, version)
+    bodies = [part for part in parts if part.tag == f"{{{version.namespace}}}Body"]
     if len(bodies) != 1:
-        raise SoapProblem("the envelope has not one body", version)
-    _check_headers(root, version)
-    contents = list(_elements(bodies[0]))
+        raise SoapProblem(f"the envelope has {len(bodies)} bodies, one is expected", version)
+    contents = _children(bodies[0], "the body", version)
     if len(contents) != 1:
         raise SoapProblem(f"the body holds {len(contents)} elements, one is expected", version)
     name = etree.QName(contents[0])
-    parameters: dict[str, str | None] = {}
-    for child in _elements(contents[0]):
-        key = etree.QName(child).localname
-        if key in parameters:
-            raise SoapProblem(f"parameter {key} stands there twice", version)
-        if next(_elements(child), None) is not None:
-            raise SoapProblem(f"parameter {key} holds elements, a text is expected", version)
-        parameters[key] = None if child.get(_XSI_NIL) in ("true", "1") else _text(child)
     return Request(
-        version=version, namespace=name.namespace or "", operation=name.localname, parameters=parameters
+        version=version,
+        namespace=name.namespace or "",
+        operation=name.localname,
+        parameters=_parameters(contents[0], version),
     )
 
 
 def operation_of_action(action: str) -> str | None:
-    """The operation that a SOAPAction header names, with or without quotes."""  # SOAP 1.1 §6.1.1
-    name = action.strip().strip('"').rstrip("/").rpartition("/")[2]
-    return name or None
+    """The operation that a SOAPAction header names, quoted or not; PHP writes ``#`` before it."""
+    name = re.split("[/#]", action.strip().strip('"').rstrip("/"))[-1]  # SOAP 1.1 §6.1.1
+    return name.strip() or None
 
 
 def read_parameters(
@@ -142,61 +162,82 @@ def read_parameters(
     return values
 
 
-def _parse(octets: bytes) -> etree._Element:
-    parser = etree.XMLParser(
-        resolve_entities=False, no_network=True, load_dtd=False, dtd_validation=False, huge_tree=False,
-        remove_comments=True, remove_pis=True, target=_BoundedTarget(),
-    )  # fmt: skip
+def _parse(octets: bytes, content_type: str, version: SoapVersion) -> etree._Element:
+    # A byte order mark goes before the charset of the header, that before the declaration. RFC 7303 §3
+    charset = None if octets.startswith(_BYTE_ORDER_MARKS) else _CHARSET.search(content_type)
+    options: dict[str, Any] = {
+        "encoding": charset[1] if charset else None,
+        "resolve_entities": False, "no_network": True, "load_dtd": False, "dtd_validation": False,
+        "huge_tree": False, "remove_comments": True, "remove_pis": True,
+    }  # fmt: skip
     try:
-        root: etree._Element = etree.fromstring(octets, parser)
-    except (etree.XMLSyntaxError, etree.ParserError, ValueError, LookupError) as error:
-        raise SoapProblem(f"the body is not readable as XML: {error}") from None
+        with suppress(_RootReached):
+            etree.fromstring(octets, etree.XMLParser(target=_Prolog(version), **options))
+        root: etree._Element = etree.fromstring(octets, etree.XMLParser(**options))
+    except (LookupError, ValueError):
+        raise SoapProblem("the charset of the body is not known here", version) from None
+    except etree.XMLSyntaxError as error:
+        # The parser's own words would hold pieces of the body, and with bad luck of a password.
+        last = error.error_log.last_error
+        why = last.type_name.removeprefix("ERR_").lower().replace("_", " ") if last else "empty"
+        line, column = error.position
+        raise SoapProblem(
+            f"the body is not well-formed XML: {why} at line {line}, column {column}", version
+        ) from None
     return root
 
 
-class _BoundedTarget:
-    """Builds the tree while it looks at the depth; a document type is refused where it stands."""
+class _RootReached(Exception):
+    """The root element begins, and no document type came before it."""
 
-    def __init__(self) -> None:
-        self._builder = etree.TreeBuilder()
-        self._depth = 0
 
-    def start(self, tag: str, attributes: Mapping[str, str], nsmap: Any = None) -> Any:
-        self._depth += 1
-        if self._depth > DEPTH:
-            raise SoapProblem(f"elements lie more than {DEPTH} deep")
-        return self._builder.start(tag, attributes, nsmap)
+class _Prolog:
+    """Reads up to the root. A document type is refused where it begins: to read a long one takes minutes."""
 
-    def end(self, tag: str) -> Any:
-        self._depth -= 1
-        return self._builder.end(tag)
-
-    def data(self, text: str) -> None:
-        self._builder.data(text)
+    def __init__(self, version: SoapVersion) -> None:
+        self._version = version
 
     def doctype(self, _name: str, _public: str | None, _system: str | None) -> None:
-        raise SoapProblem("a document type declaration is not taken")  # SOAP 1.1 §3
+        # SOAP 1.1 §3, SOAP 1.2 §5
+        raise SoapProblem("a document type declaration is not taken", self._version)
 
-    def close(self) -> Any:
-        return self._builder.close()
+    def start(self, _tag: str, _attributes: Mapping[str, str]) -> None:
+        raise _RootReached
 
-
-def _check_headers(root: etree._Element, version: SoapVersion) -> None:
-    """No header is understood here, so none may ask to be."""  # SOAP 1.1 §4.2.3, SOAP 1.2 §2.4
-    for header in _elements(root):
-        if header.tag == f"{{{version.namespace}}}Header":
-            for entry in _elements(header):
-                if entry.get(f"{{{version.namespace}}}mustUnderstand") in ("1", "true"):
-                    name = etree.QName(entry).localname
-                    raise SoapProblem(f"header {name} is not understood", version, "must_understand")
+    def close(self) -> None:
+        """Needed by lxml."""
 
 
-def _elements(parent: etree._Element) -> Iterator[etree._Element]:
-    return (child for child in parent if isinstance(child.tag, str))
+def _check_headers(parts: list[etree._Element], version: SoapVersion) -> None:
+    """No header is understood here, so none for us may ask to be."""  # SOAP 1.1 §4.2.3, SOAP 1.2 §2.4
+    attribute, ours = _TARGETS[version]
+    for part in parts:
+        if part.tag != f"{{{version.namespace}}}Header":
+            continue
+        for entry in _children(part, "the header", version):
+            must = entry.get(f"{{{version.namespace}}}mustUnderstand", "").strip() in ("1", "true")
+            if must and entry.get(f"{{{version.namespace}}}{attribute}", "").strip() in ours:
+                name = etree.QName(entry).localname
+                raise SoapProblem(f"header {name} is not understood", version, "must_understand")
 
 
-def _text(element: etree._Element) -> str:
-    return "".join(element.itertext())
+def _parameters(operation: etree._Element, version: SoapVersion) -> dict[str, str | None]:
+    parameters: dict[str, str | None] = {}
+    for child in _children(operation, "the operation", version):
+        key = etree.QName(child).localname
+        if key in parameters:
+            raise SoapProblem(f"parameter {key} stands there twice", version)
+        if len(child):
+            raise SoapProblem(f"parameter {key} holds elements, a text is expected", version)
+        nil = child.get(_XSI_NIL, "").strip() in ("true", "1")
+        parameters[key] = None if nil else child.text or ""
+    return parameters
+
+
+def _children(parent: etree._Element, what: str, version: SoapVersion) -> list[etree._Element]:
+    if len(parent) > CHILDREN:
+        raise SoapProblem(f"{what} holds more than {CHILDREN} elements", version)
+    return list(parent)
 
 
 def _read(text: str, type_: str, service: Service) -> Any:
@@ -208,35 +249,27 @@ def _read(text: str, type_: str, service: Service) -> Any:
 
 
 def _read_boolean(text: str) -> bool:
-    """``true``, ``false``, ``1`` or ``0``, in any case as .NET writes them."""
-    return {"true": True, "1": True, "false": False, "0": False}[text.lower()]
+    """``true``, ``false``, ``1`` or ``0``, in any case as .NET takes them."""
+    if text.lower() not in _BOOLEANS:
+        raise ValueError(f"{text} is no boolean")
+    return _BOOLEANS[text.lower()]
 
 
 def _read_int(text: str) -> int:
-    if not re.fullmatch(r"[+-]?[0-9]{1,10}", text) or int(text) not in _INT:
+    if not _INT_TEXT.fullmatch(text) or int(text) not in _INT:
         raise ValueError(f"{text} is no int")
     return int(text)
 
 
 def _read_double(text: str) -> float:
-    number = float(text)
-    if not math.isfinite(number) or "_" in text:
+    """A finite one: all of them are amounts."""
+    if not _DOUBLE_TEXT.fullmatch(text) or not math.isfinite(number := float(text)):
         raise ValueError(f"{text} is no amount")
     return number
 
 
-def _or_value_error(read: Callable[[str], Any]) -> Callable[[str], Any]:
-    def reading(text: str) -> Any:
-        try:
-            return read(text)
-        except KeyError:
-            raise ValueError(text) from None
-
-    return reading
-
-
 _READ: Final[Mapping[str, Callable[[str], Any]]] = {
-    "boolean": _or_value_error(_read_boolean),
+    "boolean": _read_boolean,
     "int": _read_int,
     "double": _read_double,
 }
@@ -247,7 +280,8 @@ _READ: Final[Mapping[str, Callable[[str], Any]]] = {
 
 def write_response(version: SoapVersion, service: Service, operation: Operation, result: Any) -> bytes:
     """The envelope with the result of an operation: ``<OpResponse><OpResult>``."""
-    content = _written(f"{operation.name}Result", operation.result, service, result)
+    # What is None is left out, not sent empty. upside.md §1
+    content = "" if result is None else _written(f"{operation.name}Result", operation.result, service, result)
     body = f'<{operation.name}Response xmlns="{service.namespace}">{content}</{operation.name}Response>'
     return _envelope(version, body)
 
@@ -255,19 +289,23 @@ def write_response(version: SoapVersion, service: Service, operation: Operation,
 def write_result(service: Service, operation: Operation, result: Any) -> bytes:
     """The bare document of the bindings by HTTP GET and POST."""
     name = operation.result
-    content = _written(name, name, service, result, f' {_SCHEMAS} xmlns="{service.namespace}"')
+    attributes = f' {_SCHEMAS} xmlns="{service.namespace}"'
+    if result is None:
+        content = f"<{name}{attributes}{_XSI_NIL_ATTRIBUTE} />"
+    else:
+        content = _written(name, name, service, result, attributes)
     return f"{_DECLARATION}\n{content}".encode()
 
 
 def write_fault(version: SoapVersion, code: FaultCode, text: str, detail: str | None = None) -> bytes:
     """A fault; ``detail`` is the text of its detail, letter by letter as clients compare it."""
     name = _FAULT_CODES[code][version is SoapVersion.SOAP12]
-    said = _escaped(text)
+    said = escaped(text)
     if version is SoapVersion.SOAP11:  # SOAP 1.1 §4.4
-        more = "" if detail is None else f"<detail>{_escaped(detail)}</detail>"
+        more = "" if detail is None else f"<detail>{escaped(detail)}</detail>"
         fault = f"<faultcode>soap:{name}</faultcode><faultstring>{said}</faultstring>{more}"
     else:  # SOAP 1.2 §5.4
-        more = "" if detail is None else f"<soap:Detail>{_escaped(detail)}</soap:Detail>"
+        more = "" if detail is None else f"<soap:Detail>{escaped(detail)}</soap:Detail>"
         fault = (
             f"<soap:Code><soap:Value>soap:{name}</soap:Value></soap:Code>"
             f'<soap:Reason><soap:Text xml:lang="en">{said}</soap:Text></soap:Reason>{more}'
@@ -308,11 +346,14 @@ def _spelled(value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, float):
+        if not math.isfinite(value):
+            return "NaN" if math.isnan(value) else "INF" if value > 0 else "-INF"
         return repr(value).removesuffix(".0")
-    return str(value) if isinstance(value, int) else _escaped(value)
+    return str(value) if isinstance(value, int) else escaped(value)
 
 
-def _escaped(text: str) -> str:
+def escaped(text: str) -> str:
+    """A text as the content of an element; a parser gives it back, but for what XML 1.0 cannot hold."""
     if text.isascii() and text.isprintable():
         return escape(text)
     return escape(_NOT_XML.sub("\ufffd", text), {"\r": "&#13;"})

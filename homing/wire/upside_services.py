@@ -36,6 +36,10 @@ class Service(NamedTuple):
     types: Mapping[str, tuple[Field, ...]]
     enums: Mapping[str, tuple[str, ...]]
 
+    def __hash__(self) -> int:
+        """A service is known by its namespace, so that what is made of it can be kept."""
+        return hash(self.namespace)
+
 
 PRIMITIVES: Final = ("string", "boolean", "int", "double")
 
