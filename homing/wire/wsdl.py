@@ -2,12 +2,14 @@
 
 Document/literal wrapped, four bindings for each service (SOAP 1.1, SOAP 1.2, HTTP GET, HTTP POST), message
 and port names as ``SMSSoap``, ``Send_PlainSoapIn``. Made from the table of services; nothing is said twice.
+Built once for a service and its location, and cannot fail, whatever a Host header made of the location.
 """
 
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Final
-from xml.sax.saxutils import escape, quoteattr
 
+from homing.wire.soap import escaped
 from homing.wire.upside_services import PRIMITIVES, Field, Operation, Service, item_of
 
 _PREFIXES: Final = (
@@ -23,6 +25,7 @@ _PREFIXES: Final = (
 _SOAP_TRANSPORT: Final = "http://schemas.xmlsoap.org/soap/http"
 
 
+@lru_cache(maxsize=16)
 def wsdl(service: Service, location: str) -> bytes:
     """The whole document; ``location`` is the URL of the service."""
     prefixes = " ".join(f'xmlns:{prefix}="{uri}"' for prefix, uri in _PREFIXES)
@@ -30,7 +33,7 @@ def wsdl(service: Service, location: str) -> bytes:
         '<?xml version="1.0" encoding="utf-8"?>',
         f'<wsdl:definitions xmlns:tns="{service.namespace}" {prefixes}',
         f' targetNamespace="{service.namespace}">',
-        f"<wsdl:documentation>{escape(_documentation(service))}</wsdl:documentation>",
+        f"<wsdl:documentation>{escaped(_documentation(service))}</wsdl:documentation>",
         *_types(service),
         *(line for operation in service.operations.values() for line in _messages(service, operation)),
         *(line for kind in ("Soap", "HttpGet", "HttpPost") for line in _port_type(service, kind)),
@@ -126,7 +129,7 @@ def _port_type(service: Service, kind: str) -> Iterator[str]:
     for operation in service.operations.values():
         yield (
             f'<wsdl:operation name="{operation.name}">'
-            f"<wsdl:documentation>{escape(operation.what)}</wsdl:documentation>"
+            f"<wsdl:documentation>{escaped(operation.what)}</wsdl:documentation>"
             f'<wsdl:input message="tns:{operation.name}{kind}In"/>'
             f'<wsdl:output message="tns:{operation.name}{kind}Out"/></wsdl:operation>'
         )
@@ -162,11 +165,11 @@ def _http_binding(service: Service, kind: str, verb: str, encoded: str) -> Itera
 
 
 def _service(service: Service, location: str) -> Iterator[str]:
-    where = quoteattr(location)
+    where = escaped(location).replace('"', "&quot;")
     yield f'<wsdl:service name="{service.name}">'
     for kind, prefix in (("Soap", "soap"), ("Soap12", "soap12"), ("HttpGet", "http"), ("HttpPost", "http")):
         yield (
             f'<wsdl:port name="{service.name}{kind}" binding="tns:{service.name}{kind}">'
-            f"<{prefix}:address location={where}/></wsdl:port>"
+            f'<{prefix}:address location="{where}"/></wsdl:port>'
         )
     yield "</wsdl:service>"
