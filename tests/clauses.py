@@ -21,6 +21,10 @@ DOCUMENTS: dict[str, str] = {
     r"SMPP 3\.4": "Short Message Peer to Peer Protocol Specification, version 3.4, issue 1.2",
     r"TS \d\d\.\d{3}": "3GPP technical specification",
     r"RFC \d+": "Internet request for comments",
+    r"SOAP 1\.1": "Simple Object Access Protocol, W3C note of 8 May 2000",
+    r"SOAP 1\.2": "SOAP version 1.2 part 1, W3C recommendation, second edition",
+    r"XML 1\.0": "Extensible Markup Language, W3C recommendation, fifth edition",
+    r"XML Schema part 2": "XML Schema, datatypes, W3C recommendation, second edition",
     r"Standard Webhooks": "Standard Webhooks specification",
     r"mx": "The MX interface, as [SMSSend](http-smssend.md) and [the MX push](push-mx.md) keep it",
 }

@@ -75,10 +75,11 @@ _TARGETS: Final = {
 """The attribute that says whom a header is for, and its values that mean us."""
 _DECLARATION: Final = '<?xml version="1.0" encoding="utf-8"?>'
 _NOT_XML: Final = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")  # XML 1.0 §2.2
+# The lexical forms of XML Schema part 2 §3.2.2, §3.2.5, §3.3.17
 _INT: Final = range(-(1 << 31), 1 << 31)
-_INT_TEXT: Final = re.compile(r"[+-]?[0-9]{1,20}")  # XML Schema part 2 §3.3.17
-_DOUBLE_TEXT: Final = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?")  # §3.2.5
-_BOOLEANS: Final = {"true": True, "1": True, "false": False, "0": False}  # §3.2.2
+_INT_TEXT: Final = re.compile(r"[+-]?[0-9]{1,20}")
+_DOUBLE_TEXT: Final = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?")
+_BOOLEANS: Final = {"true": True, "1": True, "false": False, "0": False}
 
 
 class SoapProblem(Exception):

@@ -150,7 +150,7 @@ ACCOUNT: Final = Service(
          "The same, with two more fields."),
         ("RegisterDeviceForSubUser",
          f"{_AUTHORISED}userName device type:DeviceType createForwardRule:boolean", "AccountResult",
-         "Registers a device of a user, and forwards his messages and confirmations there."),
+         "Registers a device of a user; createForwardRule sends messages and confirmations there."),
         ("TransferCreditsToSubUser", f"{_AUTHORISED}userName credits:double description", "AccountResult",
          "Moves credits to a user of this account."),
     ),
