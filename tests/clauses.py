@@ -25,6 +25,9 @@ DOCUMENTS: dict[str, str] = {
     r"SOAP 1\.2": "SOAP version 1.2 part 1, W3C recommendation, second edition",
     r"XML 1\.0": "Extensible Markup Language, W3C recommendation, fifth edition",
     r"XML Schema part 2": "XML Schema, datatypes, W3C recommendation, second edition",
+    r"WAP-167": "WAP Service Indication, version 31-Jul-2001",
+    r"WAP-230": "Wireless Session Protocol, version 5-Jul-2001",
+    r"upside\.md": "The Upside interface, as [its push](push-upside.md) and its services keep it",
     r"Standard Webhooks": "Standard Webhooks specification",
     r"mx": "The MX interface, as [SMSSend](http-smssend.md) and [the MX push](push-mx.md) keep it",
 }

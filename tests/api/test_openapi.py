@@ -12,13 +12,15 @@ from homing import __version__
 from homing.api.openapi import DIALECT
 from homing.api.problem import PROBLEMS
 from homing.api.rest import ROUTES
-from homing.model.clock import id_at
+from homing.model.clock import id_at, now_ms
+from homing.wire.mail_id import mail_id
 from tests.api.rest_customer import Customer
 from tests.api.running import RunningGateway
 from tests.docs.pages import bare, page, tables
 from tests.store import rows
 
 FIRST = id_at(1_700_000_000_000)
+FRESH = id_at(now_ms() - 86_400_000)
 
 
 @pytest.fixture
@@ -38,11 +40,16 @@ def test_every_route_answers_as_the_document_says(gateway: RunningGateway, custo
         rows.add_receipt(connection, FIRST, int(sent))
         rows.add_report(connection, FIRST + 1, int(sent))
         rows.add_message(connection, FIRST + 2)
+        rows.add_message(connection, FRESH)
         for event, kind in ((FIRST + 1, "report"), (FIRST + 2, "message")):
             done = {"finished_at_ms": 1_700_000_000_005, "state": 2}
             rows.add_delivery(connection, event, 1, kind=kind, **done)
             rows.add_attempt(connection, event, 1, 1)
+    mail = mail_id(FRESH)
+    customer.ask("PATCH", f"/v1/mailbox/{mail}", json={"read": True})
+    customer.ask("POST", "/v1/mailbox/marks", json={"unread": [mail]})
     for one in (
+        "mailbox", "mailbox/unread-count", f"mailbox/{mail}",
         "account", "endpoints", "endpoints/1", "messages", f"messages/{sent}", "reports",
         f"reports/{FIRST + 1}", "received", f"received/{FIRST + 2}", "deliveries",
         f"deliveries/{FIRST + 1}-1", f"deliveries/{FIRST + 1}-1/attempts",
@@ -52,6 +59,7 @@ def test_every_route_answers_as_the_document_says(gateway: RunningGateway, custo
     customer.ask("POST", f"/v1/deliveries/{FIRST + 1}-1/replay", 202)
     customer.ask("POST", "/v1/replay", 202, json={"since": "2020-01-01T00:00:00Z"})
     customer.response("DELETE", path, 204)
+    customer.response("DELETE", f"/v1/mailbox/{mail}", 204)
     assert customer.asked == {(route.method, route.path) for route in ROUTES}
 
 

@@ -150,9 +150,9 @@ def test_migrate_makes_a_store_or_leaves_it(
     if kind == "postgresql":
         url = request.getfixturevalue("postgres_database").replace("postgresql+psycopg:", "postgresql:")
         homing.config.write_text(config_text(url))
-    assert homing.json("migrate") == {"from": None, "to": "0001"}
-    assert homing.json("migrate") == {"from": "0001", "to": "0001"}
-    assert "at revision 0001" in homing("migrate")
+    assert homing.json("migrate") == {"from": None, "to": "0002"}
+    assert homing.json("migrate") == {"from": "0002", "to": "0002"}
+    assert "at revision 0002" in homing("migrate")
     database = homing.open()
     with database.writing() as connection:
         connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")

@@ -10,6 +10,7 @@ import pytest
 from homing.model.account import Endpoint, Format
 from homing.model.message import ReceivedMessage
 from homing.model.report import FINAL, REPORT_BIT, STATES, WORDS, Report, Status, read_word
+from homing.wire.mail import MailWriter
 from homing.wire.mx_reason import mx_reason
 from homing.wire.push import FORMATS, prepare
 from tests.docs.events import MESSAGE, MESSAGE_BARE, REPORT, REPORT_BARE
@@ -65,6 +66,8 @@ def test_every_format_has_its_page_with_its_waits_and_headers(format_: Format) -
     numbers = " | ".join(str(number) for number in range(2, len(waits) + 2))
     assert f"| attempt | {numbers} |" in text
     assert f"| wait before it, s | {' | '.join(map(str, waits))} |" in text
+    if format_ == "email":
+        return
     secret = "whsec_" + "A" * 32
     secrets = {"secrets": (secret,)} if format_ == "json" else {}
     made = prepare(endpoint(format_, user="u", password="p", **secrets))
@@ -73,6 +76,14 @@ def test_every_format_has_its_page_with_its_waits_and_headers(format_: Format) -
     assert {bare(row[0]) for row in tables(text)["header|value"]} == headers - {
         "Host", "Accept", "Content-Length",
     }  # fmt: skip
+
+
+@pytest.mark.parametrize("event", [REPORT, MESSAGE])
+def test_every_header_of_a_mail_has_its_row(event: Report | ReceivedMessage) -> None:
+    rows = {name for row in tables(page("push-email.md"))["header|of|value"] for name in row[0].split(", ")}
+    mail = MailWriter("example.net", sender="a@b.test").write(event, (("Homing-Event-Id", "1"),)).decode()
+    names = {line.partition(":")[0] for line in mail.partition("\r\n\r\n")[0].split("\r\n")}
+    assert {f"`{name}`" for name in names if not name.startswith(("MIME-", "Content-"))} <= rows
 
 
 def mx_parameters(event: Report | ReceivedMessage) -> dict[str, str]:

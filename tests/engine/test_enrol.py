@@ -71,6 +71,8 @@ def test_a_rotation_changes_one_secret() -> None:
 
 # --- endpoints ---
 
+MAIL = {"url": "", "format": "email", "email": "a@b.test"}
+
 
 def test_defaults_are_those_of_the_format() -> None:
     mx, json_ = endpoint(), endpoint(format="json", events=("message", "report", "message"))
@@ -121,8 +123,8 @@ def test_defaults_are_those_of_the_format() -> None:
         ({"digest_min": 5}, "belong to the email format"),
         ({"url": "", "format": "email"}, "no mail address"),
         ({"url": "", "format": "email", "email": "nobody"}, "the form name@domain"),
-        ({"url": "", "format": "email", "email": "a@b.test", "headers": (("X-A", "b"),)}, "belong to endpoints with a url"),
-        ({"url": "", "format": "email", "email": "a@b.test", "digest_min": 0}, "digest is from 1 to 1440"),
+        ({**MAIL, "headers": (("X-A", "b"),)}, "belong to endpoints with a url"),
+        ({**MAIL, "digest_min": 0}, "digest is from 1 to 1440"),
     ],
 )
 def test_what_could_not_be_pushed_to_is_refused(wish: dict[str, Any], said: str) -> None:
