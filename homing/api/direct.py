@@ -12,7 +12,7 @@ What goes wrong: a face that fails is asked again the usual way, where its failu
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping
-from typing import Final, Protocol, cast
+from typing import Any, Final, Protocol, cast
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
 
@@ -38,6 +38,9 @@ class DirectFace(Protocol):
 
 
 _UNUSUAL: Final = frozenset({b"content-length", b"transfer-encoding", b"expect", b"upgrade"})
+
+TRANSPORT = "homing.transport"
+"""Where a request's scope has its transport: for whoever must know that an answer has left."""
 
 
 class _Nobody:
@@ -123,6 +126,7 @@ class DirectProtocol(EscapingProtocol):
         if not self._is_taken():
             url, headers, expects = self.url, self.headers, self.expect_100_continue
             super().on_message_begin()
+            cast(dict[str, Any], self.scope)[TRANSPORT] = self.transport
             self.url, self.expect_100_continue = url, expects
             self.headers += headers
             super().on_headers_complete()

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from homing.api.login import Logins
     from homing.engine.mailbox import Mailbox
     from homing.engine.records import Records
+    from homing.engine.sub_accounts import SubAccounts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +52,7 @@ class Gateway:
     logins: Logins
     records: Records
     mailbox: Mailbox
+    sub_accounts: SubAccounts
     test_endpoint: Callable[[Endpoint], Awaitable[Answer]]
     """Push a marked sample event to an endpoint, once, and tell what it answered."""
     check_url: Callable[[str], Sequence[str]]

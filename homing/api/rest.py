@@ -14,6 +14,7 @@ import structlog
 
 from homing.api import rest_deliveries as deliveries
 from homing.api import rest_endpoints as endpoints
+from homing.api import rest_groups as groups
 from homing.api import rest_mailbox as mailbox
 from homing.api import rest_mailbox_values as mails
 from homing.api import rest_messages as messages
@@ -135,6 +136,17 @@ ROUTES: Final[tuple[Route, ...]] = (
         "DELETE", "/v1/mailbox/{id}", mailbox.delete_mail, "Take a mail out, in every face", 204,
         None,
     ),
+    Route("GET", "/v1/groups", groups.list_groups, "Groups of recipients, by name", 200, groups.Groups),
+    Route(
+        "POST", "/v1/groups", groups.add_group, "Make a group", 201, groups.Group, takes=groups.NewGroup,
+        problems=("conflict",),
+    ),
+    Route("GET", "/v1/groups/{id}", groups.show_group, "A group with its members", 200, groups.Group),
+    Route(
+        "PATCH", "/v1/groups/{id}", groups.change_group, "Add members, and take members away", 200, groups.Group,
+        takes=groups.GroupChange, problems=("conflict",),
+    ),
+    Route("DELETE", "/v1/groups/{id}", groups.remove_group, "Remove a group", 204, None),
     Route("GET", "/v1/account", endpoints.show_account, "The account of this key", 200, values.Account),
 )  # fmt: skip
 

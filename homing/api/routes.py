@@ -7,12 +7,14 @@ listed there.
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from homing.api import rest
+from homing.api import rest, soap, upside_rest
 from homing.api.direct import DirectFace
 from homing.api.form import FormFace
 from homing.api.gateway import Gateway
 from homing.api.operations import METHODS, Operations
 from homing.api.plain import App, Receive, Scope, Send, answer_line
+from homing.api.soap import SoapFace
+from homing.api.upside_rest import UpsideRestFace
 
 
 class Route(NamedTuple):
@@ -25,6 +27,10 @@ ROUTES = (
     Route(("GET", "POST"), "/SMSSend", "send one message"),
     Route(("GET", "POST"), "/sms/v1/send", "the same under its newer name"),
     Route(("POST",), "/sms/v1/bulksend", "send one message to many recipients"),
+    Route(("GET", "POST"), "/soap/Authentication.asmx", "exchange user name and password for a token"),
+    Route(("GET", "POST"), "/soap/SMS.asmx", "send messages, read the mailbox"),
+    Route(("GET", "POST"), "/soap/Account.asmx", "balance, profile and users of an account"),
+    Route(("POST",), "/RESTv1/{token}/Message", "send a message, as the Upside REST interface has it"),
     Route(METHODS, "/healthz", "whether the process lives"),
     Route(METHODS, "/readyz", "whether submissions can be taken"),
     Route(METHODS, "/metrics", "counters in the Prometheus text format"),
@@ -48,6 +54,10 @@ class Application:
             "/metrics": operations.metrics,
         }
         self._resources: App = rest.application(gateway)
+        self._services: dict[str, App] = {
+            soap.PREFIX: SoapFace(gateway),
+            upside_rest.PREFIX: UpsideRestFace(gateway),
+        }
         self.direct: Mapping[bytes, DirectFace] = dict.fromkeys(
             (b"/SMSSend", b"/sms/v1/send"), form.send_directly
         )
@@ -64,7 +74,19 @@ class Application:
         elif path == _REST or path.startswith(f"{_REST}/"):
             await self._resources(scope, receive, send)
         else:
-            await answer_line(send, 404, "not found")
+            await self._service(path)(scope, receive, send)
+
+    def _service(self, path: str) -> App:
+        """Of the services whose paths have no case, the one of a path; else nothing is found."""
+        folded = path.lower()
+        for prefix, service in self._services.items():
+            if folded.startswith(prefix):
+                return service
+        return _nothing
+
+
+async def _nothing(_scope: Scope, _receive: Receive, send: Send) -> None:
+    await answer_line(send, 404, "not found")
 
 
 async def _live(scope: Scope, receive: Receive, send: Send) -> None:

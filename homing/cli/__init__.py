@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import typer
 
 from homing import __version__
-from homing.cli import account, deliveries, endpoint, ledger, network, node, number, submission
+from homing.cli import account, deliveries, endpoint, group, ledger, network, node, number, submission
 from homing.cli.opening import plain_errors, say_error
 
 app = typer.Typer(
@@ -28,6 +28,7 @@ app.command(epilog="Example: homing demo --once")(node.demo)
 app.add_typer(account.app, name="account")
 app.add_typer(endpoint.app, name="endpoint")
 app.add_typer(number.app, name="number")
+app.add_typer(group.app, name="group")
 app.command(epilog="Example: homing send --account acme --from 60999 --to 447700900123 'Hello'")(
     submission.send
 )

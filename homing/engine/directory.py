@@ -41,9 +41,12 @@ class Directory:
         self.formats = self._prepare(former)
         self._owners: dict[str, Number] = {}
         self._keywords: dict[str, dict[str, Number]] = {}
+        self._numbers: dict[str, tuple[str, ...]] = {}
         for number in numbers:
             if number.keyword is None:
                 self._owners[number.number] = number
+                known = self._numbers.get(number.account, ())
+                self._numbers[number.account] = (*known, number.number)
             else:
                 self._keywords.setdefault(number.number, {})[number.keyword] = number
 
@@ -55,6 +58,10 @@ class Directory:
             if words and (found := keywords.get(words[0].casefold())) is not None:
                 return found
         return self._owners.get(number)
+
+    def numbers_of(self, account: str) -> Sequence[str]:
+        """The numbers whose default owner an account is, in their order."""
+        return self._numbers.get(account, ())
 
     def has_keywords(self, number: str) -> bool:
         """Whether the owner of a message to this number depends on its text."""

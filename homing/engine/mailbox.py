@@ -8,6 +8,8 @@ Everything here is called on the loop. What cannot be read or written is ``Store
 """
 
 import asyncio
+import contextlib
+import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from typing import Any, Final, Literal, Protocol, TypeVar
@@ -29,6 +31,8 @@ COUNT_LIMIT: Final = 100_000
 """Unread mails are counted up to here."""
 FIRST_MAILS: Final = 200
 """Mails of a drop that are written out with its listing; the others when they are asked for."""
+HANDED_S: Final = 2.0
+"""Who reads a mailbox waits so long for a reader before him to have taken his mails."""
 _MANY: Final = 500
 """Marks that take their time to write."""
 _WORTH: Final = 60_000 << BORN_SHIFT
@@ -98,6 +102,25 @@ class Drop(msgspec.Struct, frozen=True, kw_only=True):
     """The first mails, written out already."""
 
 
+class HandOut:
+    """Mails on their way to a customer. They are read when he has them all; until then other readers wait."""
+
+    def __init__(self, mailbox: "Mailbox", account: str, ids: Sequence[int]) -> None:
+        self._mailbox = mailbox
+        self._account = account
+        self._ids = ids
+        self.began_s = time.monotonic()
+        self.ended = asyncio.Event()
+
+    async def taken(self) -> None:
+        """He has them: durable when it returns."""
+        await self._mailbox.mark(self._account, read=self._ids)
+
+    def close(self) -> None:
+        """Whether he has them or not, nobody waits any more."""
+        self.ended.set()
+
+
 class Mailbox:
     """All mailboxes of one store."""
 
@@ -126,6 +149,7 @@ class Mailbox:
         self._late_ms = late_ms
         self.max_session = max_session
         self._locked: set[str] = set()
+        self._handed: dict[str, HandOut] = {}
 
     # --- the polling rule, and the lock of POP3 ---
 
@@ -153,21 +177,37 @@ class Mailbox:
 
     # --- reading ---
 
+    def hand_out(self, account: str, mails: Sequence[Mail]) -> HandOut:
+        """Say that mails are on their way; the caller closes it in the end."""
+        made = self._handed[account] = HandOut(self, account, [mail.event.id for mail in mails])
+        return made
+
+    async def _start(self, account: str) -> Start:
+        """Where to begin, when what was handed out before is marked; nobody waits long for a slow client."""
+        handed = self._handed.get(account)
+        if handed is not None:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(HANDED_S - (time.monotonic() - handed.began_s)):
+                    await handed.ended.wait()
+            if self._handed.get(account) is handed:
+                del self._handed[account]
+        return await self._ask(self._store.start, account)
+
     async def count_unread(self, account: str) -> int:
         """How many mails are unread, up to ``COUNT_LIMIT``."""
-        start = await self._ask(self._store.start, account)
+        start = await self._start(account)
         return await self._ask(self._store.count_unread, account, self._from(start.unread_from), COUNT_LIMIT)
 
     async def unread(self, account: str, limit: int = PAGE) -> Sequence[Mail]:
         """The oldest unread mails."""
-        start = await self._ask(self._store.start, account)
+        start = await self._start(account)
         found = await self._ask(self._store.mails, account, "unread", self._from(start.unread_from), limit)
         self._advance(account, start, unread_from=found[0].event.id if found else None)
         return found
 
     async def latest_unread(self, account: str) -> Mail | None:
         """The youngest unread mail."""
-        start = await self._ask(self._store.start, account)
+        start = await self._start(account)
         found = await self._ask(
             lambda: self._store.mails(account, "unread", self._from(start.unread_from), 1, newest_first=True)
         )
@@ -175,7 +215,7 @@ class Mailbox:
 
     async def page(self, account: str, which: Which, after: int, limit: int) -> Sequence[Mail]:
         """Mails younger than an event, the oldest first."""
-        start = await self._ask(self._store.start, account)
+        start = await self._start(account)
         begin = start.unread_from if which == "unread" else start.kept_from
         return await self._ask(self._store.mails, account, which, max(self._from(begin), after + 1), limit)
 
@@ -193,7 +233,7 @@ class Mailbox:
 
     async def drop(self, account: str) -> Drop:
         """What a POP3 session lists: everything that is kept, as mails."""
-        start = await self._ask(self._store.start, account)
+        start = await self._start(account)
         drop = await self._ask(self._drop, account, self._from(start.kept_from))
         self._advance(account, start, kept_from=drop.entries[0].id if drop.entries else None)
         return drop

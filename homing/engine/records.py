@@ -67,6 +67,21 @@ class Records(Protocol):
 
     def remove_endpoint(self, account: str, id_: int) -> None: ...
 
+    def groups(self, account: str) -> Sequence[tuple[str, int]]:
+        """The name of each group, and how many members it has."""
+
+    def group(self, account: str, name: str) -> tuple[str, Sequence[str]]:
+        """The name of a group as it is kept, and its members."""
+
+    def group_members(self, account: str, name: str) -> Sequence[str]: ...
+
+    def add_group(self, account: str, name: str, members: Sequence[str]) -> str:
+        """Write a new group; returns its name as it is kept."""
+
+    def change_group(self, account: str, name: str, add: Sequence[str], remove: Sequence[str]) -> None: ...
+
+    def remove_group(self, account: str, name: str) -> None: ...
+
     def balance(self, account: str) -> float | None:
         """Credits left; None when no credit was ever entered."""
 

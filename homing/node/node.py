@@ -32,6 +32,7 @@ from homing.store.database import Database
 from homing.store.records import StoreRecords
 from homing.store.sql import DIRECTORY_VERSION
 from homing.store.sql import Transaction as StoreTransaction
+from homing.store.sub_accounts import StoreSubAccounts
 from homing.wire.push import prepare
 from homing.wire.sample_event import sample_event
 
@@ -181,6 +182,7 @@ class Node:
             logins=self._logins,
             records=StoreRecords(self._database),
             mailbox=core.mailbox,
+            sub_accounts=StoreSubAccounts(self._database, core.ids.next),
             test_endpoint=self.test_endpoint,
             check_url=lambda url: check_url(url, allow_private_networks=allow_private),
             has_relay=bool(settings.smtp.host),

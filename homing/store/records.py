@@ -16,7 +16,7 @@ from homing.engine.submit import IDEMPOTENCY_MS, Idempotency
 from homing.model.account import Endpoint, Number
 from homing.model.delivery import DeliveryState
 from homing.model.errors import Refusal
-from homing.store import customers, replay
+from homing.store import customers, groups, replay
 from homing.store import tables as t
 from homing.store.database import Database
 from homing.store.documents import message_document, report_document, submission_document
@@ -167,6 +167,33 @@ class StoreRecords:
         with self._database.writing() as connection:
             _endpoint(connection, account, id_)
             customers.remove_endpoint(connection, id_)
+
+    # --- groups ---
+
+    def groups(self, account: str) -> Sequence[tuple[str, int]]:
+        with self._database.reading() as connection:
+            return [(name, count) for _, name, count in groups.counts(connection, account)]
+
+    def group(self, account: str, name: str) -> tuple[str, Sequence[str]]:
+        with self._database.reading() as connection:
+            kept = groups.group_named(connection, account, name)
+            return kept, groups.group_members(connection, account, kept)
+
+    def group_members(self, account: str, name: str) -> Sequence[str]:
+        return self.group(account, name)[1]
+
+    def add_group(self, account: str, name: str, members: Sequence[str]) -> str:
+        with self._database.writing() as connection:
+            return groups.add_group(connection, account, name, members)
+
+    def change_group(self, account: str, name: str, add: Sequence[str], remove: Sequence[str]) -> None:
+        with self._database.writing() as connection:
+            groups.remove_members(connection, account, name, remove)
+            groups.add_members(connection, account, name, add)
+
+    def remove_group(self, account: str, name: str) -> None:
+        with self._database.writing() as connection:
+            groups.remove_group(connection, account, name)
 
     # --- the account ---
 

@@ -40,6 +40,7 @@ from homing.store.customers import add_account, change_account, load_directory
 from homing.store.database import Database
 from homing.store.journal import Journal
 from homing.store.mailbox import StoreMails
+from homing.store.sub_accounts import StoreSubAccounts
 from homing.wire.mail import MailWriter
 
 FAILURES_PER_MIN = 10
@@ -144,6 +145,7 @@ class RunningGateway:
             ),
             test_endpoint=self._test_endpoint,
             check_url=lambda url: ("a forbidden address",) if "10.0.0.1" in url else (),
+            sub_accounts=StoreSubAccounts(self.database, self.ids.next),
             has_relay=True,
             health=lambda: self.health,
             is_draining=lambda: self.health.draining,

@@ -45,11 +45,14 @@ def test_every_route_answers_as_the_document_says(gateway: RunningGateway, custo
             done = {"finished_at_ms": 1_700_000_000_005, "state": 2}
             rows.add_delivery(connection, event, 1, kind=kind, **done)
             rows.add_attempt(connection, event, 1, 1)
+    friends = {"name": "friends", "members": ["447700900001"]}
+    customer.ask("POST", "/v1/groups", 201, json=friends)
+    customer.ask("PATCH", "/v1/groups/friends", json={"add": ["447700900002"]})
     mail = mail_id(FRESH)
     customer.ask("PATCH", f"/v1/mailbox/{mail}", json={"read": True})
     customer.ask("POST", "/v1/mailbox/marks", json={"unread": [mail]})
     for one in (
-        "mailbox", "mailbox/unread-count", f"mailbox/{mail}",
+        "groups", "groups/Friends", "mailbox", "mailbox/unread-count", f"mailbox/{mail}",
         "account", "endpoints", "endpoints/1", "messages", f"messages/{sent}", "reports",
         f"reports/{FIRST + 1}", "received", f"received/{FIRST + 2}", "deliveries",
         f"deliveries/{FIRST + 1}-1", f"deliveries/{FIRST + 1}-1/attempts",
@@ -60,6 +63,7 @@ def test_every_route_answers_as_the_document_says(gateway: RunningGateway, custo
     customer.ask("POST", "/v1/replay", 202, json={"since": "2020-01-01T00:00:00Z"})
     customer.response("DELETE", path, 204)
     customer.response("DELETE", f"/v1/mailbox/{mail}", 204)
+    customer.response("DELETE", "/v1/groups/friends", 204)
     assert customer.asked == {(route.method, route.path) for route in ROUTES}
 
 
