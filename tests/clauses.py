@@ -27,7 +27,7 @@ DOCUMENTS: dict[str, str] = {
     r"XML Schema part 2": "XML Schema, datatypes, W3C recommendation, second edition",
     r"WAP-167": "WAP Service Indication, version 31-Jul-2001",
     r"WAP-230": "Wireless Session Protocol, version 5-Jul-2001",
-    r"upside\.md": "The Upside interface, as [its push](push-upside.md) and its services keep it",
+    r"upside\.md": "The Upside interface, as [its services](upside.md) and pushes keep it",
     r"Standard Webhooks": "Standard Webhooks specification",
     r"mx": "The MX interface, as [SMSSend](http-smssend.md) and [the MX push](push-mx.md) keep it",
 }

@@ -143,8 +143,8 @@ ROUTES: Final[tuple[Route, ...]] = (
     ),
     Route("GET", "/v1/groups/{id}", groups.show_group, "A group with its members", 200, groups.Group),
     Route(
-        "PATCH", "/v1/groups/{id}", groups.change_group, "Add members, and take members away", 200, groups.Group,
-        takes=groups.GroupChange, problems=("conflict",),
+        "PATCH", "/v1/groups/{id}", groups.change_group, "Add members, and take members away", 200,
+        groups.Group, takes=groups.GroupChange, problems=("conflict",),
     ),
     Route("DELETE", "/v1/groups/{id}", groups.remove_group, "Remove a group", 204, None),
     Route("GET", "/v1/account", endpoints.show_account, "The account of this key", 200, values.Account),

@@ -58,7 +58,7 @@ def show_(name: Name, account: Account, config: Config = None, as_json: Json = F
 
 
 @app.command(
-    "add-members", epilog="Example: homing group add-members friends --account acme --member 4477009"
+    "add-members", epilog="Example: homing group add-members friends --account acme --member 447700900003"
 )
 def add_members(
     name: Name, account: Account, member: Members = None, config: Config = None, as_json: Json = False
@@ -73,7 +73,8 @@ def add_members(
 
 
 @app.command(
-    "remove-members", epilog="Example: homing group remove-members friends --account acme --member 4477009"
+    "remove-members",
+    epilog="Example: homing group remove-members friends --account acme --member 447700900003",
 )
 def remove_members(
     name: Name, account: Account, member: Members = None, config: Config = None, as_json: Json = False

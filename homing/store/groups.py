@@ -1,7 +1,7 @@
-"""Groups of recipients in the store: named lists of numbers of an account, for sending to all of them at once.
+"""Groups of recipients in the store: named lists of numbers of an account, to send to all of them at once.
 
-Names are kept as they were written and found without regard to case. What cannot be done is a :class:`Refusal`
-whose text may be shown.
+Names are kept as they were written and found without regard to case. What cannot be done is a
+:class:`Refusal` whose text may be shown.
 """
 
 from collections.abc import Iterable, Sequence
