@@ -1,10 +1,12 @@
 """The POP3 server: sessions of ``wire/pop3.py`` over sockets, on the one mailbox of each account.
 
-Promises: what a session deletes is deleted for good before its ``QUIT`` is answered, or not at all; a connection
-that is lost deletes nothing and marks nothing as read. One session at a time per mailbox. Every connection has
-its bounds: their number in total and for each client address, idle time, line length, and what waits to be read.
+Promises: what a session deletes is deleted for good before its ``QUIT`` is answered, or not at all; a
+connection that is lost deletes nothing and marks nothing as read. One session at a time per mailbox. Every
+connection has its bounds: their number in total and for each client address, idle time, line length, and what
+waits to be read.
 
-Pipelined commands are answered in one write. Mails come from the store in pages that follow the one asked for.
+Pipelined commands are answered in one write. Mails come from the store in pages that begin with the one that
+is asked for.
 """
 
 import asyncio
@@ -86,14 +88,14 @@ class Pop3Server:
         return all(server.is_serving() for server in self._servers)
 
     async def stop(self, drain_s: float) -> None:
-        """Take no more connections; let sessions end by themselves for so long, then close them."""
+        """Take no more connections, and end sessions; what is being deleted has so long to be deleted."""
         for server in self._servers:
             server.close()
-        until_s = asyncio.get_running_loop().time() + drain_s
-        while self.sessions and asyncio.get_running_loop().time() < until_s:  # noqa: ASYNC110
-            await asyncio.sleep(0.02)
+        tasks = [session.task for session in self.sessions if session.task is not None]
+        if tasks:
+            await asyncio.wait(tasks, timeout=drain_s)
         for session in list(self.sessions):
-            session.close()
+            session.end("the server is about to stop")
 
     def admit(self, session: "_Connection", address: str) -> str | None:
         """Count a connection; the text says why it cannot stay."""
@@ -132,7 +134,7 @@ class _Connection(asyncio.Protocol):
         self._drop: Drop | None = None
         self._page: dict[int, bytes] = {}
         """Mails at hand, by event."""
-        self._task: asyncio.Task[None] | None = None
+        self.task: asyncio.Task[None] | None = None
         self._is_upgrading = False
         self._used_s = self._loop.time()
         self._timer: asyncio.TimerHandle | None = None
@@ -170,11 +172,16 @@ class _Connection(asyncio.Protocol):
         self._server.forget(self, self._address)
         if self._timer is not None:
             self._timer.cancel()
-        if self._task is None:
+        if self.task is None:
             self._release()
 
+    def end(self, text: str) -> None:
+        """End it with an error; nothing is deleted."""
+        self._session.fail(text)
+        self._write()
+
     def close(self) -> None:
-        """End it; nothing is deleted."""
+        """End it without a word; nothing is deleted."""
         if self._transport is not None:
             self._transport.close()
 
@@ -182,7 +189,7 @@ class _Connection(asyncio.Protocol):
         """End a session that says nothing."""  # RFC 1939 §3
         idle_s = self._loop.time() - self._used_s
         left_s = self._server.idle_timeout_s - idle_s
-        if left_s <= 0 and self._task is None:
+        if left_s <= 0 and self.task is None:
             self.close()
         else:
             self._timer = self._loop.call_later(max(left_s, 0.05), self._look)
@@ -199,9 +206,11 @@ class _Connection(asyncio.Protocol):
                 break
             self._server.retrieved += 1
             session.give(mail)
+        if isinstance(session.event, StartTls) and self._transport is not None:
+            self._transport.pause_reading()  # what comes now is TLS
         self._write()
-        if session.event is not None and self._task is None:
-            self._task = self._loop.create_task(self._wait())
+        if session.event is not None and self.task is None:
+            self.task = self._loop.create_task(self._wait())
 
     async def _wait(self) -> None:
         """Answer the event that the session waits for, in a task of its own."""
@@ -211,7 +220,7 @@ class _Connection(asyncio.Protocol):
             log.exception("pop3_session_failed")
             self._session.fail("something went wrong here")
         finally:
-            self._task = None
+            self.task = None
             self._used_s = self._loop.time()
             if self._transport is None or (self._transport.is_closing() and not self._is_upgrading):
                 self._release()
@@ -293,6 +302,7 @@ class _Connection(asyncio.Protocol):
         assert self._transport is not None
         assert self._server.tls_context is not None
         self._is_upgrading = True
+        await asyncio.sleep(0)  # the answer leaves first
         try:
             upgraded = await self._loop.start_tls(
                 self._transport, self, self._server.tls_context, server_side=True

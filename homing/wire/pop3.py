@@ -1,8 +1,8 @@
 """POP3, the server's side of a session, without a socket: octets in, events out, answers as octets.
 
-RFC 1939 whole but APOP, which would need passwords that can be read again (ours are kept as hashes); with CAPA
-and response codes (RFC 2449, RFC 3206), STLS (RFC 2595), AUTH PLAIN (RFC 5034) and UTF8 (RFC 6856). What needs
-the world is an event that stops the session until it is answered: ``Login``, ``StartTls``, ``Fetch``,
+RFC 1939 whole but APOP, which would need passwords that can be read again (ours are kept as hashes); with
+CAPA and response codes (RFC 2449, RFC 3206), STLS (RFC 2595), AUTH PLAIN (RFC 5034) and UTF8 (RFC 6856). What
+needs the world is an event that stops the session until it is answered: ``Login``, ``StartTls``, ``Fetch``,
 ``Update``. Commands that come meanwhile wait, as pipelining wants it, within a bound that the caller sees.
 
 What goes wrong is ``-ERR`` and the session goes on; after too many wrong commands it ends.
@@ -263,7 +263,7 @@ class Pop3Session:
                 self._out.append(b"+ \r\n")  # RFC 5034 §4
 
     def _sasl(self, line: bytes) -> None:
-        """What a client answers to AUTH PLAIN: ``authzid NUL authcid NUL password`` in base64."""  # RFC 4616 §2
+        """What a client answers to AUTH PLAIN: ``authzid NUL authcid NUL password``."""  # RFC 4616 §2
         self._is_sasl = False
         if line == b"*":
             self._error("cancelled")

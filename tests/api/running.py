@@ -100,7 +100,7 @@ class RunningGateway:
         self._loop = asyncio.get_running_loop()
         self.journal = Journal(self.database, self._loop)
         self.journal.start()
-        gateway = self._gateway()
+        self.gateway = gateway = self._gateway()
         self.application = CountingApplication(gateway)
         config = uvicorn.Config(
             self.application,
