@@ -55,9 +55,10 @@ def serve(
     settings = read_settings(config)
     from homing.node import serve as run
 
-    def ready(ports: Sequence[int]) -> None:
+    def ready(ports: Sequence[int], pop3_ports: Sequence[int]) -> None:
         if as_json:
-            show(as_json, {"node": settings.node.id, "ports": list(ports)}, lambda _to: None)
+            said = {"node": settings.node.id, "ports": list(ports), "pop3_ports": list(pop3_ports)}
+            show(as_json, said, lambda _to: None)
 
     raise typer.Exit(run(settings, migrate=migrate, ready=ready))
 

@@ -19,7 +19,7 @@ from msgspec.structs import FieldInfo
 from homing.config.link import LinkSettings
 from homing.config.positions import KeyPath, key_lines
 from homing.config.problems import ConfigError, Problem, nearest
-from homing.config.rules import findings
+from homing.config.rules import across, findings
 from homing.config.section import Section, is_secret, meta
 from homing.config.settings import SECTIONS, Settings
 from homing.config.values import expected, read_value, shown
@@ -221,7 +221,12 @@ class _Reading:
                 )
                 text = f'is the name of two links: "{first.name}"'
                 self._report(table.given["name"], text, f"{where}; case, - and _ make no difference")
-        return Settings(link=tuple(links), **cast(dict[str, Any], sections))
+        made = Settings(link=tuple(links), **cast(dict[str, Any], sections))
+        written = {table.section: table for table in tables}
+        for section, finding in across(made) if not self.problems else ():
+            table = written.get(section) or _Table(section, "", None, {})
+            self._report(self._blame(table, finding.keys[0]), finding.text, finding.hint)
+        return made
 
     def _section(self, table: _Table) -> Section:
         """The section with every value that can be read, after reporting what cannot."""

@@ -12,7 +12,14 @@ from zoneinfo import ZoneInfo
 
 from homing.config.link import LinkSettings
 from homing.config.section import Section
-from homing.config.settings import HttpSettings, Pop3Settings, PushSettings, SimulatorSettings, SmtpSettings
+from homing.config.settings import (
+    HttpSettings,
+    Pop3Settings,
+    PushSettings,
+    Settings,
+    SimulatorSettings,
+    SmtpSettings,
+)
 from homing.model.report import Status
 
 _ADDRESS = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9.-]{1,253}")  # RFC 5321 §4.1.2
@@ -81,6 +88,23 @@ def _smtp(smtp: SmtpSettings) -> Iterator[Finding]:
         yield Finding(("from",), f"{smtp.sender!r} is no mail address", 'like "homing@example.net"')
     if smtp.ca_file and smtp.tls == "none":
         yield Finding(("ca_file", "tls"), "has no effect without TLS", 'set tls = "starttls" or "tls"')
+
+
+def across(settings: Settings) -> Iterator[tuple[str, Finding]]:
+    """What is wrong between sections: the one to blame, and the finding."""
+    pop3, http, box = settings.pop3, settings.http, settings.mailbox
+    if not (pop3.tls_certificate or http.tls_certificate):
+        for key in ("listen_tls", "require_tls"):
+            if getattr(pop3, key):
+                yield "pop3", Finding((key,), "needs a certificate", "set tls_certificate and tls_key")
+    if box.retention_d > settings.node.event_retention_d:
+        yield (
+            "mailbox",
+            Finding(
+                ("retention_d",),
+                f"must not exceed [node] event_retention_d, {settings.node.event_retention_d}",
+            ),
+        )
 
 
 def _push(push: PushSettings) -> Iterator[Finding]:

@@ -80,6 +80,17 @@ METRICS: Mapping[str, Measure] = {
     "homing_push_connections_open": Measure(
         "Connections open towards customers.", lambda n: n.core.pusher.http.open_connections, is_gauge=True
     ),
+    "homing_mails_in_flight": Measure(
+        "Mails without a reply of the relay yet.", lambda n: n.core.pusher.mail.in_flight, is_gauge=True
+    ),
+    "homing_mail_connections_opened": Measure(
+        "Connections opened to the relay.", lambda n: n.core.pusher.mail.connections_opened
+    ),
+    "homing_pop3_sessions_open": Measure(
+        "POP3 connections open.", lambda n: len(n.pop3.server.sessions), is_gauge=True
+    ),
+    "homing_pop3_sessions": Measure("POP3 connections taken.", lambda n: n.pop3.server.accepted),
+    "homing_pop3_retrieved": Measure("Mails retrieved by POP3.", lambda n: n.pop3.server.retrieved),
     "homing_store_commits": Measure("Transactions of the journal.", lambda n: n.core.journal.commits),
     "homing_store_ok": Measure(
         "1 when the last transaction was committed, else 0.",

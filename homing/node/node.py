@@ -25,6 +25,7 @@ from homing.node.core import Core
 from homing.node.listeners import Listener, bind
 from homing.node.metrics import exposition
 from homing.node.networks import Networks
+from homing.node.pop3 import Pop3
 from homing.push.addresses import check_url
 from homing.store import upkeep
 from homing.store.customers import load_directory
@@ -55,6 +56,7 @@ class Node:
 
     core: Core
     alarms: Alarms
+    pop3: Pop3
 
     def __init__(self, settings: Settings, database: Database) -> None:
         self._settings = settings
@@ -74,6 +76,7 @@ class Node:
         """Returns when everything listens; links go on connecting by themselves."""
         core = self.core
         bound = self._bind_all()
+        self.pop3 = Pop3(self._settings, core.mailbox, self._logins)
         core.journal.start()
         self._ask_for_claims()
         app = Application(self._gateway())
@@ -88,12 +91,14 @@ class Node:
             )
             self.listeners.append(listener)
             await listener.start()
+        await self.pop3.start()
         await self.networks.start(core.outbox, core.intake, core.outbox.add)
         self._wind_up()
         log.info(
             "node_started",
             node=self._settings.node.id,
             http=[f"{'https' if each.context else 'http'} port {each.port}" for each in self.listeners],
+            pop3=self.pop3.server.ports,
             links=[link.name for link in self.networks.links],
         )
 
@@ -109,7 +114,9 @@ class Node:
         await asyncio.gather(self.networks.stop_links(drain_s), core.pusher.close(drain_s))
         # Last: until now whoever submits is told to try again, and /readyz says why.
         left_s = until_s - self._loop.time()
-        await asyncio.gather(*(listener.stop(left_s) for listener in self.listeners))
+        await asyncio.gather(
+            self.pop3.server.stop(left_s), *(listener.stop(left_s) for listener in self.listeners)
+        )
         self._clockwork.stop()
         await self.networks.stop_simulator()
         await asyncio.gather(
@@ -127,6 +134,7 @@ class Node:
         try:
             for listener in self.listeners:
                 listener.reload()
+            self.pop3.reload()
             self.networks.reload_tls()
             self.core.pusher.reload()
         except OSError as error:  # ssl.SSLError is one
@@ -137,7 +145,9 @@ class Node:
     def health(self) -> Health:
         return Health(
             store_trouble=self.core.journal.trouble,
-            listening=bool(self.listeners) and all(each.is_listening for each in self.listeners),
+            listening=bool(self.listeners)
+            and all(each.is_listening for each in self.listeners)
+            and self.pop3.server.is_listening,
             draining=self._is_draining,
             links=self.link_states(),
         )

@@ -21,11 +21,11 @@ from homing.store.database import Database
 log = structlog.get_logger(__name__)
 
 
-Ready = Callable[[Sequence[int]], None]
-"""Is told the ports of the HTTP listeners as soon as the node takes requests."""
+Ready = Callable[[Sequence[int], Sequence[int]], None]
+"""Is told the ports of HTTP and of POP3 as soon as the node takes requests."""
 
 
-def serve(settings: Settings, *, migrate: bool = False, ready: Ready = lambda _ports: None) -> int:
+def serve(settings: Settings, *, migrate: bool = False, ready: Ready = lambda _ports, _pop3: None) -> int:
     """Run a node until it is told to end; returns the exit status of the process."""
     configure_logging(settings.log.level, settings.log.format)
     try:
@@ -59,7 +59,7 @@ async def _run(settings: Settings, database: Database, ready: Ready) -> int:
     except OSError as error:
         log.error("node_not_started", error=str(error))
         return 1
-    ready([listener.port for listener in node.listeners])
+    ready([listener.port for listener in node.listeners], node.pop3.server.ports)
     await told_to_end.wait()
     await node.stop()
     return 0

@@ -425,3 +425,26 @@ def test_addresses_to_listen_at() -> None:
     for wrong in ("", "8080", ":8080", "h:", "h:x", "h:-1", "h:65536", "::1:80", "[x]:80", "a b:1", "h:١"):
         with pytest.raises(ValueError):  # noqa: PT011
             host_and_port(wrong)
+
+
+@pytest.mark.parametrize(
+    ("text", "key"),
+    [
+        ('[pop3]\nlisten_tls = "127.0.0.1:8995"\n', "pop3.listen_tls"),
+        ('[pop3]\nlisten = "127.0.0.1:8110"\nrequire_tls = true\n', "pop3.require_tls"),
+        ("[node]\nevent_retention_d = 10\n", "mailbox.retention_d"),
+        ('[smtp]\nhost = "mail"\nfrom = "nobody"\n', "smtp.from"),
+        ('[smtp]\npassword = "x"\n', "smtp.password"),
+    ],
+)
+def test_what_is_wrong_between_sections(tmp_path: Path, text: str, key: str) -> None:
+    file = tmp_path / "homing.toml"
+    file.write_text(text)
+    assert [problem.key for problem in check(file, {})] == [key]
+
+
+def test_a_key_may_be_a_word_of_the_language(tmp_path: Path) -> None:
+    file = tmp_path / "homing.toml"
+    file.write_text('[smtp]\nfrom = "homing@example.net"\n')
+    assert load(file, {}).smtp.sender == "homing@example.net"
+    assert load(file, {"HOMING_SMTP__FROM": "other@example.net"}).smtp.sender == "other@example.net"
