@@ -28,7 +28,7 @@ def send(
 ) -> None:
     """Send a message for an account. It waits in the store until a node with a bound link takes it."""
     with opened(config) as (settings, database):
-        document = _submit(database, settings.node.id, account, from_, to, text, report)
+        document = _submit(database, settings, account, from_, to, text, report)
     count = document["segments"]
 
     def people(out: Console) -> None:
@@ -39,8 +39,9 @@ def send(
 
 
 def _submit(
-    database: Any, node: int, account_name: str, sender: str, recipient: str, text: str, report: int
+    database: Any, settings: Any, account_name: str, sender: str, recipient: str, text: str, report: int
 ) -> dict[str, Any]:
+    from homing.engine.prices import Prices
     from homing.engine.submit import UNCLAIMED, Accepted, Batch, Wish, compose, record_submissions
     from homing.model.clock import id_beside, now_ms
     from homing.store import customers
@@ -52,14 +53,15 @@ def _submit(
         account = customers.account_named(connection, account_name)
     if account.disabled:
         raise Refusal("forbidden", f"account {account_name} is disabled")
-    id_ = id_beside(node, now_ms())
+    id_ = id_beside(settings.node.id, now_ms())
     wish = Wish(
         recipient=recipient, segments=segment_any(text, reference=id_), sender=sender, report_bits=report
     )
     submission = compose(id_, account_name, wish)
     batch = Batch(account=account, metered=account.metered, submissions=(submission,))
     with database.connection() as connection, Transaction(connection, Statements(database)) as transaction:
-        (outcome,) = record_submissions(transaction, [(batch, UNCLAIMED)])
+        prices = Prices(settings.credits.price, settings.credits.prices)
+        (outcome,) = record_submissions(transaction, [(batch, UNCLAIMED)], prices)
     if not isinstance(outcome, Accepted):
         raise outcome
     return {"id": str(submission.id), "segments": len(submission.segments)}

@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 from homing.config.link import LinkSettings
 from homing.config.section import Section
 from homing.config.settings import (
+    CreditsSettings,
     HttpSettings,
     Pop3Settings,
     PushSettings,
@@ -128,6 +129,17 @@ def _push(push: PushSettings) -> Iterator[Finding]:
         )
 
 
+def _credits(credits: CreditsSettings) -> Iterator[Finding]:
+    for prefix in credits.prices:
+        if not (prefix.isascii() and prefix.isdigit()):
+            yield Finding(
+                ("prices",), f"{prefix!r} is no beginning of a number", 'digits only, for example "44"'
+            )
+    for key, price in (("price", credits.price), *(("prices", each) for each in credits.prices.values())):
+        if not (price <= 1e6 and round(price, 4) == price):
+            yield Finding((key,), f"{price} is no price", "up to 4 decimals, at most 1,000,000")
+
+
 def _simulator(simulator: SimulatorSettings) -> Iterator[Finding]:
     yield from _listens(simulator, "listen")
 
@@ -196,6 +208,7 @@ def _is_timezone(name: str) -> bool:
 
 _RULES: dict[type[Section], Callable[[Any], Iterator[Finding]]] = {
     HttpSettings: _http,
+    CreditsSettings: _credits,
     Pop3Settings: _pop3,
     SmtpSettings: _smtp,
     PushSettings: _push,

@@ -247,6 +247,21 @@ class SubmitSettings(Section, frozen=True, kw_only=True):
     ] = 10
 
 
+class CreditsSettings(Section, frozen=True, kw_only=True):
+    """What submissions cost accounts that have a credit line."""
+
+    price: Annotated[float, about("Credits for a segment, where no prefix says otherwise.", ge=0)] = 1.0
+    prices: Annotated[
+        dict[str, Annotated[float, msgspec.Meta(ge=0)]],
+        about(
+            "The same by the beginning of the recipient's number; the longest that fits wins.",
+            sample={"44": 0.8},
+            allowed="a table of prefixes, each with a price",
+            unset="price for all",
+        ),
+    ] = msgspec.field(default_factory=dict)
+
+
 class IntakeSettings(Section, frozen=True, kw_only=True):
     """Patience with what the network says."""
 
@@ -297,6 +312,7 @@ class Settings(Section, frozen=True, kw_only=True):
     smtp: SmtpSettings = SmtpSettings()
     push: PushSettings = PushSettings()
     submit: SubmitSettings = SubmitSettings()
+    credits: CreditsSettings = CreditsSettings()
     intake: IntakeSettings = IntakeSettings()
     log: LogSettings = LogSettings()
     simulator: SimulatorSettings = SimulatorSettings()

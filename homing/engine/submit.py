@@ -6,12 +6,14 @@ ledger, remembered under its idempotency key, all in the transaction that it sha
 """
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import msgspec
 
 from homing.engine.directory import normalise_number
 from homing.engine.fanout import Claim
 from homing.engine.ports import Journal, Transaction
+from homing.engine.prices import DECIMALS, Prices
 from homing.engine.rows import ledger_of_submission, submission_row
 from homing.model.account import Account
 from homing.model.clock import now_ms
@@ -130,11 +132,14 @@ class Submit:
         claim: Claim,
         has_room: Callable[[Submission], bool],
         offer: Callable[[Sequence[Submission], int], None],
+        prices: Prices | None = None,
     ) -> None:
+        """``prices`` of metered accounts; None = a credit for each segment."""
         self._journal = journal
         self._claim = claim
         self._has_room = has_room
         self._offer = offer
+        self._prices = prices or Prices()
         self.accepted = 0
         self.refused = 0
 
@@ -158,14 +163,22 @@ class Submit:
 
         claim = (self._claim.node, self._claim.life, until) if held else UNCLAIMED
         is_large = len(batch.submissions) > QUICK
-        self._journal.write(record_submissions, [(batch, claim)], committed, last=is_large)
+        self._journal.write(self._record, [(batch, claim)], committed, last=is_large)
+
+    def _record(self, transaction: Transaction, items: list[Any]) -> list[Accepted | Refusal]:
+        """In the journal."""
+        return record_submissions(transaction, items, self._prices)
 
 
 UNCLAIMED: tuple[None, None, int] = (None, None, 0)
 
 
+def _cost(prices: Prices, submission: Submission) -> float:
+    return round(len(submission.segments) * prices.of(submission.recipient), DECIMALS)
+
+
 def record_submissions(
-    transaction: Transaction, items: list[tuple[Batch, tuple[int | None, int | None, int]]]
+    transaction: Transaction, items: list[tuple[Batch, tuple[int | None, int | None, int]]], prices: Prices
 ) -> list[Accepted | Refusal]:
     """In the journal: each batch is repeated, refused for want of credit, or written."""
     rows, ledger = [], []
@@ -178,14 +191,14 @@ def record_submissions(
         if batch.otherwise is not None:
             results.append(batch.otherwise)
             continue
-        credits = float(sum(len(s.segments) for s in batch.submissions)) if batch.metered else None
+        costs = [_cost(prices, s) for s in batch.submissions] if batch.metered else None
+        credits = round(sum(costs), DECIMALS) if costs else 0.0
         if credits and not transaction.charge(batch.account.name, credits):
             results.append(Refusal("no_credit", "not enough credit"))
             continue
-        for submission in batch.submissions:
+        for number, submission in enumerate(batch.submissions):
             rows.append(submission_row(submission, claim))
-            cost = None if credits is None else -float(len(submission.segments))
-            ledger.append(ledger_of_submission(submission, cost))
+            ledger.append(ledger_of_submission(submission, None if costs is None else -costs[number]))
         if batch.idempotency is not None:
             _remember(transaction, batch, batch.idempotency, batch.answer)
         results.append(Accepted(answer=batch.answer, submissions=batch.submissions))

@@ -15,6 +15,7 @@ from homing.engine.intake import Intake
 from homing.engine.mailbox import Mailbox
 from homing.engine.outbox import Outbox
 from homing.engine.polling import PollingRule
+from homing.engine.prices import Prices
 from homing.engine.reassembly import Reassembly
 from homing.engine.submit import Submit
 from homing.model.clock import Ids, now_ms
@@ -104,6 +105,7 @@ class Core:
             claim=self.claim,
             has_room=self.outbox.has_room,
             offer=self.outbox.take,
+            prices=Prices(settings.credits.price, settings.credits.prices),
         )
         self.sweeps = Sweeps(
             self.correlator,

@@ -20,6 +20,7 @@ from sqlalchemy import (
     update,
 )
 
+from homing.engine.prices import DECIMALS
 from homing.model.account import Endpoint
 from homing.model.clock import BORN_SHIFT, EPOCH_MS, id_at
 from homing.store import mailbox
@@ -32,6 +33,9 @@ from homing.store.statements import Statements
 _PENDING: Any = literal_column("0")
 _ACCEPTED: Any = literal_column("'ACCEPTED'")
 _AWAITING_RECEIPT: tuple[Any, ...] = (literal_column("'SENT'"), literal_column("'BUFFERED'"))
+
+_HALF_OF_THE_LAST_DECIMAL = 0.5 * 10.0**-DECIMALS
+"""By so much a sum of binary fractions may be off, and still be the exact credit."""
 
 DIRECTORY_VERSION = "directory_version"
 """The fact that grows with every change of a customer."""
@@ -378,7 +382,7 @@ class Transaction:
         b = t.balances
         taken = self._connection.execute(
             update(b)
-            .where(b.c.account == account, b.c.credits >= credits)
+            .where(b.c.account == account, b.c.credits >= credits - _HALF_OF_THE_LAST_DECIMAL)
             .values(credits=b.c.credits - credits)
         )
         return taken.rowcount == 1

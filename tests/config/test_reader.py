@@ -448,3 +448,20 @@ def test_a_key_may_be_a_word_of_the_language(tmp_path: Path) -> None:
     file.write_text('[smtp]\nfrom = "homing@example.net"\n')
     assert load(file, {}).smtp.sender == "homing@example.net"
     assert load(file, {"HOMING_SMTP__FROM": "other@example.net"}).smtp.sender == "other@example.net"
+
+
+@pytest.mark.parametrize(
+    ("line", "key"),
+    [
+        ('prices = {"44" = 0.12345}', "credits.prices"),
+        ('prices = {"x" = 1}', "credits.prices"),
+        ('prices = {"44" = -1}', "credits.prices"),
+        ("price = 1e9", "credits.price"),
+    ],
+)
+def test_prices_are_amounts_for_prefixes(tmp_path: Path, line: str, key: str) -> None:
+    file = tmp_path / "homing.toml"
+    file.write_text(f"[credits]\n{line}\n")
+    assert [problem.key for problem in check(file, {})] == [key]
+    file.write_text('[credits]\nprice = 2\nprices = {"44" = 0.8}\n')
+    assert load(file, {}).credits.prices == {"44": 0.8}

@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from homing.engine.correlate import Answered, ArrivedReceipt
+from homing.engine.prices import Prices
 from homing.engine.submit import UNCLAIMED, Batch, record_submissions
 from homing.model.clock import now_ms
 from homing.model.errors import Refusal
@@ -48,7 +49,7 @@ class Case:
         batch = Batch(account=account, metered=False, submissions=submissions)
 
         def write(transaction: Any) -> None:
-            (outcome,) = record_submissions(transaction, [(batch, UNCLAIMED)])
+            (outcome,) = record_submissions(transaction, [(batch, UNCLAIMED)], Prices())
             assert not isinstance(outcome, Refusal)
 
         await self.world.write(write)
