@@ -16,7 +16,8 @@ from homing.model.report import FINAL, Report, Status, is_wanted
 from homing.wire.push_request import kinds_of
 
 _LOCAL = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*")
-_DOMAIN = re.compile(r"(?=.{1,253}\Z)(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.?)+(?<!\.)")
+_LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
+_DOMAIN = re.compile(rf"(?=.{{1,253}}\Z){_LABEL}(?:\.{_LABEL})*")  # RFC 5321 §2.3.5
 _LONGEST = 254  # RFC 5321 §4.5.3.1.3: a path with its brackets has 256 octets
 _LONGEST_LOCAL = 64  # RFC 5321 §4.5.3.1.1
 _LONGEST_DIGEST_MIN = 1440
@@ -71,6 +72,24 @@ def read_address(text: str) -> str:
     return address
 
 
+def _packed(event: Event, attempt: int) -> bytes:
+    if isinstance(event, Report):
+        return msgspec.msgpack.encode(Posting(attempt=attempt, report=event))
+    return msgspec.msgpack.encode(Posting(attempt=attempt, message=event))
+
+
+def _mended(event: Event) -> Event:
+    texts = {name: getattr(event, name) for name in event.__struct_fields__}
+    return msgspec.structs.replace(
+        event,
+        **{
+            name: text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+            for name, text in texts.items()
+            if type(text) is str
+        },
+    )
+
+
 class MailPush:
     """Says which events become mails to one endpoint."""
 
@@ -98,9 +117,10 @@ class MailPush:
 
     def render(self, event: Event, attempt: int, now_ms: int) -> bytes:
         """The event, packed for the transport."""
-        if isinstance(event, Report):
-            return msgspec.msgpack.encode(Posting(attempt=attempt, report=event))
-        return msgspec.msgpack.encode(Posting(attempt=attempt, message=event))
+        try:
+            return _packed(event, attempt)
+        except UnicodeEncodeError:  # half a surrogate pair, for example one that was cut at the end of a part
+            return _packed(_mended(event), attempt)
 
     @staticmethod
     def judge(answer: Answer) -> bool:
