@@ -228,11 +228,10 @@ async def _push_sample(endpoint: Any, settings: Any) -> dict[str, Any]:
     from homing.model.clock import id_beside, now_ms
     from homing.node.pushers import Pushers
     from homing.store.documents import octets_text
-    from homing.wire.push import prepare
-    from homing.wire.sample_event import sample_event
+    from homing.wire.sample_event import prepare_sample, sample_event
 
     transport = Pushers(settings, asyncio.get_running_loop())
-    format_ = prepare(endpoint)
+    format_ = prepare_sample(endpoint)
     at_ms = now_ms()
     event = sample_event(endpoint, id_beside(settings.node.id, at_ms), at_ms)
     answered: asyncio.Future[Any] = asyncio.get_running_loop().create_future()

@@ -276,8 +276,9 @@ class Dispatch:
 
     def _failed(self, destination: Destination, delivery: Delivery, answer: Answer, now: int) -> None:
         window = destination.window
-        window.failed(now, answer.congested)
         endpoint = destination.endpoint
+        # A digest is one mail: it has no window to learn, and the clock spaces what is tried again.
+        window.failed(now, answer.congested and endpoint.digest_min is None)
         nth = delivery.attempt - delivery.first_attempt + 1
         outcome = decide(endpoint.format, nth, answer, now, self._retry_s[endpoint.format], random)
         self._outcomes.attempts.append(attempt_row(delivery, answer, now))

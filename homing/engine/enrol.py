@@ -186,6 +186,8 @@ def _check_mail(endpoint: Endpoint) -> None:
         raise Refusal("invalid", "an endpoint has a url or an email address, not both")
     if endpoint.user is not None or endpoint.password is not None or endpoint.headers:
         raise Refusal("invalid", "user, password and headers belong to endpoints with a url")
+    if endpoint.digest_min is not None and endpoint.rate_per_s is not None:
+        raise Refusal("invalid", "a digest has no rate: it is one mail in digest_min minutes")
 
 
 def rotate_secret(endpoint: Endpoint, at_ms: int, secret: str | None = None) -> tuple[Endpoint, str]:

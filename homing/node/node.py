@@ -34,8 +34,7 @@ from homing.store.records import StoreRecords
 from homing.store.sql import DIRECTORY_VERSION
 from homing.store.sql import Transaction as StoreTransaction
 from homing.store.sub_accounts import StoreSubAccounts
-from homing.wire.push import prepare
-from homing.wire.sample_event import sample_event
+from homing.wire.sample_event import prepare_sample, sample_event
 
 log = structlog.get_logger(__name__)
 
@@ -158,7 +157,7 @@ class Node:
 
     async def test_endpoint(self, endpoint: Endpoint) -> Answer:
         """Push a marked sample event, once; nothing of it is kept."""
-        format_ = prepare(endpoint)
+        format_ = prepare_sample(endpoint)
         event = sample_event(endpoint, self.core.ids.next(), now_ms())
         answered: asyncio.Future[Answer] = self._loop.create_future()
 

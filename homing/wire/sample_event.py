@@ -1,14 +1,22 @@
 """The sample event that ``endpoint test`` pushes: it says that it is a test, and it is kept nowhere."""
 
+import msgspec
+
 from homing.model.account import Endpoint
 from homing.model.delivery import Event
 from homing.model.message import Coding, ReceivedMessage
 from homing.model.report import Report, Status
+from homing.wire.push import PushFormat, prepare
 
 SAMPLE_TEXT = "Homing test message: nothing has happened"
 SAMPLE_NOTE = "homing-test"
 _PHONE = "447700900000"  # of a range that is nobody's
 _NUMBER = "60999"
+
+
+def prepare_sample(endpoint: Endpoint) -> PushFormat:
+    """The endpoint's format for a sample, which waits for no digest."""
+    return prepare(msgspec.structs.replace(endpoint, digest_min=None))
 
 
 def sample_event(endpoint: Endpoint, id_: int, now_ms: int) -> Event:

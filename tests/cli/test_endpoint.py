@@ -9,6 +9,7 @@ import pytest
 
 from tests.cli.conftest import Homing, items
 from tests.cli.shapes import as_documented
+from tests.push.relay import relay
 from tests.store import rows
 
 
@@ -184,7 +185,46 @@ def test_an_answer_that_is_no_success_is_a_failure(
     assert acme.run("endpoint", "test", id_, "--json").status == 1
 
 
+@pytest.mark.parametrize("more", [(), ("--digest-min", 60)])
+def test_a_sample_goes_out_as_a_mail_at_once(acme: Homing, more: tuple[object, ...]) -> None:
+    with relay() as (handler, port):
+        with acme.config.open("a") as config:
+            config.write(f'\n[smtp]\nhost = "localhost"\nport = {port}\n')
+        id_ = acme.json("endpoint", "add", "acme", "--email", "ann@ox.test", *more)["id"]
+        tested = acme.json("endpoint", "test", id_)
+        assert as_documented("endpoint test", tested)
+        assert (tested["delivered"], tested["status"]) == (True, 250)
+        (mail,) = handler.parsed()
+        assert mail["X-Homing-Note"] == "homing-test"
+        assert mail["To"] == "ann@ox.test"
+
+
 def test_an_endpoint_where_nobody_listens_fails_with_the_reason(acme: Homing) -> None:
     ran = acme.run("endpoint", "test", 1)
     assert ran.status == 1
     assert "refused" in ran.out
+
+
+def test_an_endpoint_that_gets_mails(acme: Homing) -> None:
+    mail = ("--email", "ann@ox.test")
+    assert "set host in section [smtp]" in acme.error("endpoint", "add", "acme", *mail)
+    with acme.config.open("a") as config:
+        config.write('\n[smtp]\nhost = "localhost"\n')
+    made = acme.json("endpoint", "add", "acme", *mail, "--digest-min", 30)
+    assert as_documented("endpoint add", made)
+    shown = acme.json("endpoint", "show", made["id"])
+    assert (shown["format"], shown["email"], shown["digest_min"]) == ("email", "ann@ox.test", 30)
+    assert "ann@ox.test" in acme("endpoint", "list")
+    for more, said in (
+        (("--url", "http://127.0.0.1:9/"), "not both"),
+        (("--format", "json"), "email"),
+        (("--digest-min", 0), "digest"),
+        (("--digest-min", 30, "--rate-per-s", 5), "a digest has no rate"),
+        (("--header", "X-A: b"), "belong to endpoints with a url"),
+        (("--user", "ann"), "belong to endpoints with a url"),
+    ):
+        assert said in acme.error("endpoint", "add", "acme", *mail, *more)
+    for address in ("ann", "ann@", "@ox.test", "ann@ox..test", "a b@ox.test", "ann@ox.test\nBcc: b@ox.test"):
+        assert acme.error("endpoint", "add", "acme", "--email", address)
+    for lone in (("--digest-min", 5), ("--format", "email")):
+        assert acme.error("endpoint", "add", "acme", "--url", "http://127.0.0.1:9/", *lone)

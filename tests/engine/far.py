@@ -105,7 +105,10 @@ class World:
         self.customer = FarCustomer()
         self.dispatch = Dispatch(
             journal=self.journal, directory=self.now, claim=self.claim, pusher=self.customer,
-            retry_s={"mx": limits.get("retry_s", [30, 60]), "json": limits.get("retry_s", [5, 300])},
+            retry_s={
+                "mx": limits.get("retry_s", [30, 60]), "json": limits.get("retry_s", [5, 300]),
+                "email": limits.get("retry_s", [5, 300]),
+            },
             give_up_ms=60_000, max_in_memory=limits.get("max_in_memory", 1000),
             max_per_endpoint=limits.get("max_per_endpoint", 500), call_soon=loop.call_soon,
             call_later=loop.call_later,
