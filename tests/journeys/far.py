@@ -170,9 +170,14 @@ class NodeProcess:
         query = f"user={account}&pass={PASSWORD}&smsto={to}&smsfrom=60999&smsmsg={text}{more}"
         return await self.get(f"/SMSSend?{query}")
 
-    async def kill(self) -> None:
+    def signal_kill(self) -> None:
+        """SIGKILL, and not wait for it."""
         assert self.process is not None
         self.process.send_signal(signal.SIGKILL)
+
+    async def kill(self) -> None:
+        self.signal_kill()
+        assert self.process is not None
         await self.process.wait()
 
     async def stop(self) -> int:
