@@ -31,6 +31,8 @@ def journey(tmp_path: Path) -> Callable[..., Any]:
         push: str = "",
         link: str = "",
         node: str = "",
+        more: str = "",
+        url: str | None = None,
         network: Any = None,
         **wish: Any,
     ) -> AsyncIterator[Journey]:
@@ -38,10 +40,10 @@ def journey(tmp_path: Path) -> Callable[..., Any]:
         smsc_port = await network.start("127.0.0.1", 0)
         http_port = free_port()
         process = NodeProcess(
-            tmp_path, http_port, config(http_port, smsc_port, push=push, link=link, node=node)
+            tmp_path, http_port, config(http_port, smsc_port, push=push, link=link, node=node, more=more)
         )
         async with receiving(answer) as receiver:
-            enrol(sqlite_url(process), "acme", receiver.url, **wish)
+            enrol(sqlite_url(process), "acme", receiver.url if url is None else url, **wish)
             await process.start()
             try:
                 yield Journey(process, network, receiver)

@@ -188,7 +188,9 @@ class NodeProcess:
         return await asyncio.wait_for(self.process.wait(), 60)
 
 
-def config(http_port: int, smsc_port: int, *, push: str = "", link: str = "", node: str = "") -> str:
+def config(
+    http_port: int, smsc_port: int, *, push: str = "", link: str = "", node: str = "", more: str = ""
+) -> str:
     """A node with one SMPP link to a far side of the test."""
     return f"""
 [node]
@@ -212,6 +214,7 @@ system_id = "journey"
 password = "journey"
 reconnect_min_s = 0.1
 {link}
+{more}
 """
 
 

@@ -200,7 +200,7 @@ tls_key = "{key}"
 [mailbox]
 poll_interval_s = 0
 """
-    node = NodeProcess(path, http_port, config(http_port, free_port()) + more)
+    node = NodeProcess(path, http_port, config(http_port, free_port(), more=more))
     enrol(sqlite_url(node), "acme", "http://127.0.0.1:9/")
     await node.start()
     try:
