@@ -70,6 +70,8 @@ class Node(Gateway):
     """Events delivered before it starts."""
     undelivered = 0
     """Events that wait in the store when it starts."""
+    more = ""
+    """Further sections of its configuration."""
 
     def start(self) -> None:
         self.http_port = process.free_port()
@@ -93,17 +95,23 @@ system_id = "bench"
 password = "bench"
 bind = "transceiver"
 window = {WINDOW}
+
+{self.more}
 """
         )
         enrol_all(self.directory, self.far)
-        if self.stored:
-            fill(store_path(self.directory), self.stored, delivered=True)
-        if self.undelivered:
-            fill(store_path(self.directory), self.undelivered, delivered=False)
+        self.fill()
         command = str(Path(sys.executable).parent / "homing")
         self.started_at_s = time.monotonic()
         node = self.spawn([command, "serve", "--config", "homing.toml"])
         process.wait_for_ok(f"http://127.0.0.1:{self.http_port}/readyz", node, timeout_s=60)
+
+    def fill(self) -> None:
+        """Put a past into its store."""
+        if self.stored:
+            fill(store_path(self.directory), self.stored, delivered=True)
+        if self.undelivered:
+            fill(store_path(self.directory), self.undelivered, delivered=False)
 
 
 class Relay(Gateway):

@@ -19,7 +19,7 @@ PHONE = "'447700' || printf('%06d', i % 1000000)"
 COUNTED = "WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i + 1 < :count) "
 MESSAGES = (
     "INSERT INTO messages SELECT :first + i * :step, :at_ms, 'far', {phone}, :number, 'customer0', 7,"
-    " 'B' || i || ' your code is 4711', x'', x'', NULL, 1, 1, NULL FROM n",
+    " 'B' || i || ' your code is 4711', x'', x'', NULL, 1, 1, NULL, NULL FROM n",
     "INSERT INTO ledger SELECT :first + i * :step, 'message', 'customer0', NULL, {phone}, :number, NULL, 1,"
     " NULL, NULL, NULL, NULL FROM n",
 )

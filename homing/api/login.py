@@ -15,8 +15,10 @@ import hashlib
 import hmac
 import secrets
 import time
-from collections.abc import Callable, Hashable
+from collections import Counter
+from collections.abc import Callable, Hashable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import TypeVar
 
 import structlog
@@ -87,6 +89,8 @@ class Logins:
         self._right: dict[tuple[str, str], bytes] = {}
         self._wrong: dict[bytes, None] = {}
         self._checking: dict[bytes, asyncio.Future[bool]] = {}
+        self._undecided: Counter[tuple[str, str]] = Counter()
+        self._waiting = 0
         self._budgets = _Budgets(failures_per_min, clock)
         self._guesses = _Budgets(failures_per_min, clock)
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="login")
@@ -180,6 +184,7 @@ class Logins:
         if checking is not None:
             return await asyncio.shield(checking)
         budgets = [("account", name[: _LONGEST_NAME + 1]), ("address", place_of(address))]
+        await self._undecided_leave_room(budgets)
         self._check_budgets(budgets, address)
         for budget in budgets:  # before the outcome is known: many guesses may be on their way at once
             self._budgets.spend(budget)
@@ -188,12 +193,30 @@ class Logins:
         encodable = password.encode("utf-8", "replace").decode()
         checking = asyncio.get_running_loop().run_in_executor(self._threads, is_password, encodable, kept)
         self._checking[secret] = checking
-        checking.add_done_callback(lambda _: self._checking.pop(secret, None))
-        is_right = await asyncio.shield(checking)
-        if is_right:
+        self._undecided.update(budgets)
+        checking.add_done_callback(partial(self._decided, secret, budgets))
+        return await asyncio.shield(checking)
+
+    async def _undecided_leave_room(self, budgets: Sequence[tuple[str, str]]) -> None:
+        """Wait while guesses on their way hold what is left: those that are right will give it back."""
+        while len(self._checking) + self._waiting < _MOST_WAITING:
+            short = [budget for budget in budgets if self._budgets.left(budget) < 1]
+            if not short or any(self._budgets.left(each) + self._undecided[each] < 1 for each in short):
+                return
+            self._waiting += 1
+            try:
+                await asyncio.wait(set(self._checking.values()), return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                self._waiting -= 1
+
+    def _decided(
+        self, secret: bytes, budgets: Sequence[tuple[str, str]], checking: asyncio.Future[bool]
+    ) -> None:
+        del self._checking[secret]
+        self._undecided -= Counter(budgets)
+        if not checking.cancelled() and checking.exception() is None and checking.result():
             for budget in budgets:
                 self._budgets.spend(budget, -1)
-        return is_right
 
     def _check_budgets(self, budgets: list[tuple[str, str]], address: str) -> None:
         spent = [kind for kind, key in budgets if self._budgets.left((kind, key)) < 1]

@@ -177,6 +177,41 @@ def test_many_guesses_at_once_are_no_more_than_one_after_the_other(world: World,
     run(main)
 
 
+def test_right_logins_at_once_hold_up_each_other_but_are_never_refused(world: World) -> None:
+    """A customer's machine that comes back with all its programs, after a restart of the node."""
+    kept = hash_password("right")
+    accounts = [
+        msgspec.structs.replace(ACME, name=f"a{n}", token=f"t{n}", api_key_hash=f"k{n}", password_hash=kept)
+        for n in range(4 * PER_MIN)
+    ]
+    world.directory = Directory(accounts)
+
+    async def main() -> None:
+        names = [account.name for account in accounts]
+        assert await asyncio.gather(*(world.tries("right", name) for name in names)) == names
+        assert await world.tries("wrong", "a0") == "unauthorised"  # nothing was spent meanwhile
+        mixed = await asyncio.gather(*(world.tries("right" if n % 2 else "no", f"a{n}") for n in range(20)))
+        assert all(mixed[n] in (f"a{n}", "too_fast") for n in range(1, 20, 2))
+        assert {mixed[n] for n in range(0, 20, 2)} == {"unauthorised", "too_fast"}
+        assert mixed.count("unauthorised") <= PER_MIN
+
+    asyncio.run(main())
+
+
+def test_who_goes_away_while_his_password_is_verified_has_made_no_wrong_guess(world: World) -> None:
+    async def main() -> None:
+        for _ in range(2 * PER_MIN):
+            going = asyncio.ensure_future(world.logins.account("acme", "right", HERE))
+            await asyncio.sleep(0)
+            going.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await going
+        assert await world.tries("right") == "acme"
+        assert await world.tries("wrong") == "unauthorised"
+
+    asyncio.run(main())
+
+
 def test_who_has_logged_in_is_not_locked_out_by_others(world: World) -> None:
     async def main() -> None:
         assert await world.tries("right") == "acme"
