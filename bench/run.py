@@ -29,7 +29,7 @@ from typing import Any
 
 from rich.console import Console
 
-from bench import chart, process, report, stages
+from bench import chart, process, pull, report, stages
 from bench.customers import WELL
 from bench.farside import BenchError, FarSide, Mirror, Result
 from bench.gateways import WINDOW, Gateway, Kannel, KannelSpool, Node, Relay
@@ -39,7 +39,7 @@ PORTS = 50
 OVERALL_S = 2_400
 RESULTS = Path(__file__).parent / "results"
 FIGURES = Path(__file__).parent.parent / "docs" / "figures"
-STAGES = ("growth", "backlog", "long")
+STAGES = ("growth", "backlog", "pull", "long")
 WARM_UP = 300  # messages: connections are open and everything is loaded when the clock starts
 GATEWAYS: dict[str, list[type[Gateway]]] = {
     "limit": [Relay],
@@ -167,6 +167,10 @@ def run_stages(options: argparse.Namespace, say: Console) -> Result:
     if "backlog" in options.works:
         say.print(f"[dim]homing: with {many:,} waiting events[/]")
         done["backlog"] = stages.backlog(many)
+    if "pull" in options.works:
+        say.print("[dim]homing: mailboxes emptied by POP3, and the inbox of SOAP[/]")
+        done["pop3"] = pull.pop3(100 if options.quick else 1_000, min(3, options.runs))
+        done["soap"] = pull.soap()
     if options.full and "long" in options.works:
         say.print("[dim]homing: 2,000,000 messages in a row[/]")
         done["long"] = stages.long()

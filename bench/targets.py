@@ -98,6 +98,8 @@ TARGETS = (
         of_stage("backlog", "first_push_after_start_s"), 2, True,
     ),
     Target("1,000,000 waiting: most memory", "MiB", of_stage("backlog", "most_mib"), 120, True),
+    Target("POP3, 200 sessions at once: retrieved", "/s", of_stage("pop3", "one_by_one_per_s"), 20_000),
+    Target("SOAP inbox of 300 messages", "ms", of_stage("soap", "median_ms"), 50, True),
     Target("growth of the store: received differs", "%", growth_of("received"), 15, True),
     Target("growth of the store: loop differs", "%", growth_of("loop"), 15, True),
 )  # fmt: skip
