@@ -19,7 +19,7 @@ import pytest
 from tests.docs.pages import ROOT, blocks
 
 BIN = Path(sys.executable).parent
-_DONE_ELSEWHERE = ("git ", "cd ", "make ", ". ")
+_DONE_ELSEWHERE = ("git ", "cd ", "make ", ". ", "pip ")
 
 
 def free_port() -> int:
@@ -29,12 +29,20 @@ def free_port() -> int:
         return port
 
 
+TUTORIAL = ROOT / "docs" / "tutorial"
+
+
+def has(program: str) -> bool:
+    """Whether it can be tried here; continuous integration must have all."""
+    return shutil.which(program) is not None or os.environ.get("CI") == "true"
+
+
 class Terminal:
     """Runs the lines of a page in a directory of its own, on ports of its own."""
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
-        self._node, self._receiver = free_port(), free_port()
+        self._node, self._receiver, self._pop3, self._relay = (free_port() for _ in range(4))
         self._environment = {name: value for name, value in os.environ.items() if "HOMING" not in name} | {
             "PATH": f"{BIN}:{os.environ['PATH']}", "HOMING_HTTP__LISTEN": f"127.0.0.1:{self._node}",
         }  # fmt: skip
@@ -44,7 +52,7 @@ class Terminal:
 
     def type(self, line: str) -> str:
         """Do what a line says; returns what it printed."""
-        line = line.replace("8081", str(self._receiver)).replace("8080", str(self._node))
+        line = self._with_ports(line)
         words = [self._id if word == "ID" else word for word in shlex.split(line)]
         match words:
             case ["export", *variables]:
@@ -65,13 +73,41 @@ class Terminal:
                 return ""
             case ["curl", url]:
                 with urllib.request.urlopen(url, timeout=10) as answer:
-                    return self._noting_id(answer.read().decode())
+                    text: str = answer.read().decode()
+                return self._noting_id(text) if "SMSSend" in url else text
+            case ["python", "-m", "aiosmtpd", *_]:
+                relay = self._start(sys.executable, "-u", *words[1:])
+                assert relay.stdout is not None
+                self.heard = iter(relay.stdout.readline, "")
+                self._await(self._relay)
+                return ""
+            case ["python" | "php", path]:
+                text = (ROOT / path).read_text()
+                (self._directory / Path(path).name).write_text(self._with_ports(text))
+                words[1] = Path(path).name
         ran = subprocess.run(
             words, cwd=self._directory, env=self._environment, capture_output=True, text=True, timeout=60,
             check=False,
         )  # fmt: skip
         assert ran.returncode == 0, f"{line}\n{ran.stdout}{ran.stderr}"
         return self._noting_id(ran.stdout) if words[1] == "send" else ran.stdout
+
+    def _with_ports(self, text: str) -> str:
+        for usual, own in (
+            ("8081", self._receiver),
+            ("8080", self._node),
+            ("8110", self._pop3),
+            ("8025", self._relay),
+        ):
+            text = text.replace(usual, str(own))
+        return text
+
+    def until_delivered(self) -> None:
+        """Wait until the report of what was sent has come."""
+        for _ in range(100):
+            if "DELIVERED" in self.type("homing trace ID"):
+                return
+        pytest.fail("no report came")
 
     def hear(self, wanted: str) -> str:
         """The first line of the receiver that holds this."""
@@ -147,3 +183,52 @@ def test_the_steps_of_the_tutorial(tmp_path: Path) -> None:
         assert [line.split()[:2] for line in steps[until:]] == [
             ["homing", "send"], ["homing", "deliveries"], ["homing", "replay"],
         ]  # fmt: skip
+
+
+@pytest.mark.parametrize("language", [name for name in ("python", "php") if name == "python" or has(name)])
+def test_the_steps_of_collecting_by_soap(tmp_path: Path, language: str) -> None:
+    with terminal(tmp_path) as t:
+        printed = {}
+        for line in lines_of(TUTORIAL / "collect-by-soap.md"):
+            word = line.split(" ")[0]
+            if word in ("python", "php"):
+                if word != language:
+                    continue
+                t.until_delivered()
+            printed[word] = t.type(line)
+        new, confirmation, message = sorted(printed[language].splitlines())
+        assert new == "2 new"
+        assert re.fullmatch(r"confirmation: MTID\d+ to \+447700900123 is DELIVRD", confirmation)
+        assert message == "message: +447700900123 says 'Hello yourself'"
+        assert "<Signature>" in printed["curl"]
+
+
+def test_the_steps_of_collecting_by_pop3(tmp_path: Path) -> None:
+    with terminal(tmp_path) as t:
+        for line in lines_of(TUTORIAL / "collect-by-pop3.md"):
+            if line.startswith("python"):
+                t.until_delivered()
+            printed = t.type(line)
+        count, *said = printed.splitlines()
+        assert count == "2 mails"
+        assert {re.sub(r"\d{15,}", "ID", each) for each in said} == {
+            "report: ID is DELIVERED",
+            "message: +447700900123@homing.invalid says 'Hello yourself'",
+        }
+
+
+def test_the_steps_of_reports_by_email(tmp_path: Path) -> None:
+    with terminal(tmp_path) as t:
+        for line in lines_of(TUTORIAL / "reports-by-email.md"):
+            t.type(line)
+        heard = [t.hear("Subject: ") for _ in range(3)]
+        assert sorted(heard) == [
+            "Subject: DELIVERED: your SMS to +447700900000\n",
+            "Subject: DELIVERED: your SMS to +447700900123\n",
+            "Subject: SMS from +447700900123: Hello yourself\n",
+        ]
+
+
+@pytest.mark.parametrize("name", ["collect_soap.py", "collect_pop3.py"])
+def test_programs_of_tutorials_are_those_in_the_files(name: str) -> None:
+    assert (TUTORIAL / name).read_text() in {block.text for block in blocks("python")}

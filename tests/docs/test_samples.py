@@ -35,7 +35,8 @@ def test_configuration_is_valid(block: Block, tmp_path: Path) -> None:
         text = text.replace(f"/etc/homing/{name}", name)
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text("postgresql://homing:password@db.example.net/homing")
-    (tmp_path / "smsc.password").write_text("s3cret\n")
+    for name in ("smsc.password", "relay.password"):
+        (tmp_path / name).write_text("s3cret\n")
     (tmp_path / "homing.toml").write_text(text)
     assert check(tmp_path / "homing.toml", {}) == []
 
