@@ -78,8 +78,8 @@ class MailWriter:
             f"{self._envelope(m.sender, m.recipient, subject, m.at_ms, m.id)}"
             f"X-Homing-Id: {m.id}\r\nX-Homing-Kind: message\r\nX-Homing-Sms-Id: {m.id}\r\n"
             f"X-Homing-Coding: {_CODING[m.coding]}\r\nX-Homing-Parts: {parts}\r\n"
-            f"{_optional('X-Homing-Network', m.network)}"
-            f"{_optional('X-Homing-Carrier-Code', m.carrier_code)}"
+            f"{_usual('X-Homing-Network', m.network)}"
+            f"{_usual('X-Homing-Carrier-Code', m.carrier_code)}"
             f"{_optional('X-Homing-Udh', m.udh.hex().upper())}"
         )
         return head, text
@@ -94,8 +94,8 @@ class MailWriter:
             f"X-Homing-Id: {r.id}\r\nX-Homing-Kind: report\r\nX-Homing-Sms-Id: {r.submission}\r\n"
             f"X-Homing-Tracking-Id: {name}\r\nX-Homing-Status: {status}\r\n"
             f"X-Homing-Final: {'yes' if r.status in FINAL else 'no'}\r\n"
-            f"{_optional('X-Homing-Reason', r.reason)}{_optional('X-Homing-Error', r.err)}"
-            f"X-Homing-Parts: {r.parts}\r\n{_optional('X-Homing-Network', r.network)}"
+            f"{_usual('X-Homing-Reason', r.reason)}{_usual('X-Homing-Error', r.err)}"
+            f"X-Homing-Parts: {r.parts}\r\n{_usual('X-Homing-Network', r.network)}"
             f"{_optional('X-Homing-Note', r.note)}"
         )
         text = (
@@ -117,6 +117,7 @@ class MailWriter:
         return f"{local_part(number)}@{self._domain}"
 
 
+@lru_cache(maxsize=4096)
 def local_part(number: str) -> str:
     """What stands before the @ for a number, ``+447700900123``, or for an alphanumeric originator."""
     if number.isascii() and number.isdigit():
@@ -139,6 +140,12 @@ def _line(text: str) -> str:
 
 
 def _optional(name: str, value: str | None) -> str:
+    return _header(name, value) if value else ""
+
+
+@lru_cache(maxsize=4096)
+def _usual(name: str, value: str | None) -> str:
+    """The header of a value that comes again and again, if there is one."""
     return _header(name, value) if value else ""
 
 
@@ -166,12 +173,17 @@ def _body(text: str) -> tuple[str, bytes]:
     """Content-Transfer-Encoding and the octets of a text, with a line end at their end."""
     text = text.replace("\r\n", "\n").replace("\r", "\n")
     octets = (text if text.endswith("\n") else f"{text}\n").encode("utf-8", "replace")
-    if text.isascii() and _SEVEN_BIT.fullmatch(octets):
+    if not octets.translate(None, _PRINTED) and (len(octets) < _LONGEST_7BIT or _are_short(octets)):
         return "7bit", octets.replace(b"\n", b"\r\n")
     return "quoted-printable", b2a_qp(octets.replace(b"\n", b"\r\n"), istext=True)  # RFC 2045 §6.7
 
 
-_SEVEN_BIT = re.compile(rb"(?:[\t\x20-\x7e]{0,900}\n)*")  # RFC 2045 §2.7
+_PRINTED = bytes([*b"\t\n", *range(0x20, 0x7F)])
+_LONGEST_7BIT = 900  # RFC 2045 §2.7: 998
+
+
+def _are_short(octets: bytes) -> bool:
+    return all(len(line) < _LONGEST_7BIT for line in octets.split(b"\n"))
 
 
 @lru_cache(maxsize=4096)
