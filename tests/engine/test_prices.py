@@ -23,7 +23,7 @@ PRICES = Prices(1.0, {"44": 0.8, "447": 0.0333, "1": 0.1, "9": 0.0})
 NUMBERS = ("33600900001", "442079460001", "447700900001", "12085550100", "919812300001")
 
 
-@pytest.mark.parametrize(("number", "price"), zip(NUMBERS, (1.0, 0.8, 0.0333, 0.1, 0.0), strict=True))
+@pytest.mark.parametrize(("number", "price"), list(zip(NUMBERS, (1.0, 0.8, 0.0333, 0.1, 0.0), strict=True)))
 def test_the_longest_prefix_wins(number: str, price: float) -> None:
     assert PRICES.of(number) == price
     assert Prices().of(number) == 1.0
