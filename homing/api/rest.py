@@ -18,6 +18,7 @@ from homing.api import rest_groups as groups
 from homing.api import rest_mailbox as mailbox
 from homing.api import rest_mailbox_values as mails
 from homing.api import rest_messages as messages
+from homing.api import rest_networks as networks
 from homing.api import rest_values as values
 from homing.api.client_address import client_address
 from homing.api.gateway import Gateway
@@ -147,6 +148,7 @@ ROUTES: Final[tuple[Route, ...]] = (
         groups.Group, takes=groups.GroupChange, problems=("conflict",),
     ),
     Route("DELETE", "/v1/groups/{id}", groups.remove_group, "Remove a group", 204, None),
+    Route("GET", "/v1/networks", networks.list_networks, "Codes of networks", 200, networks.Networks),
     Route("GET", "/v1/account", endpoints.show_account, "The account of this key", 200, values.Account),
 )  # fmt: skip
 

@@ -43,6 +43,30 @@ def links(config: Config = None, as_json: Json = False) -> None:
     show(as_json, {"items": items}, people)
 
 
+def networks(
+    country: Annotated[
+        str | None, typer.Option(metavar="CC", help="Only those of this country, in two letters.")
+    ] = None,
+    as_json: Json = False,
+    config: Config = None,
+) -> None:
+    """List the codes of mobile networks, with their MCC and MNC where these are known."""
+    del config  # the table is a part of the program
+    from homing.model.networks import NETWORKS
+
+    wanted = None if country is None else country.upper()
+    found = [network for network in NETWORKS if wanted in (None, network.country)]
+    items = [{**network._asdict(), "carrier_codes": list(network.carrier_codes)} for network in found]
+    rows = [(each.code, each.country, each.name, " ".join(each.carrier_codes) or None) for each in found]
+    columns = ("code", "country", "network", "MCC and MNC")
+    empty = f"The table has no network of {wanted}."
+    show(
+        as_json,
+        {"items": items},
+        lambda to: to.print(table("Networks", columns, rows, empty, folds=["MCC and MNC"])),
+    )
+
+
 @simulate.command("message", epilog="Example: homing simulate message --from 447700900123 --to 60999 'Hello'")
 def simulate_message(
     text: Annotated[str, typer.Argument(metavar="TEXT", help="What the phone writes.")],

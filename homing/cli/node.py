@@ -9,11 +9,11 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from homing.cli.opening import read_settings
+from homing.cli.opening import read_settings, say_warning
 from homing.cli.options import Config, Json
 from homing.cli.output import plain, show
+from homing.config import advice, find_file, load, template
 from homing.config import check as check_file
-from homing.config import find_file, template
 from homing.model.errors import Refusal
 
 
@@ -67,15 +67,19 @@ def check(config: Config = None, as_json: Json = False) -> None:
     """Check the configuration, and say all that is wrong with it, with line and key."""
     file = find_file(config, os.environ)
     problems = check_file(file, os.environ)
+    warnings = [] if problems else list(advice(load(file, os.environ)))
     document = {
         "file": None if file is None else str(file),
         "ok": not problems,
         "problems": [problem._asdict() for problem in problems],
+        "warnings": warnings,
     }
 
     def people(to: Console) -> None:
         for problem in problems:
             print(problem, file=sys.stderr)
+        for warning in warnings:
+            say_warning(warning)
         if not problems:
             to.print(plain(f"{file or 'the defaults'}: nothing is wrong"), soft_wrap=True)
 

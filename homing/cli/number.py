@@ -5,7 +5,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from homing.cli.opening import opened
+from homing.cli.opening import opened, say_warning
 from homing.cli.options import Config, Json
 from homing.cli.output import print_pairs, show, table
 
@@ -26,7 +26,8 @@ def add(
     account: Annotated[str, typer.Option(help="The account it belongs to.")],
     keyword: Keyword = None,
     network: Annotated[
-        str | None, typer.Option(metavar="CODE", help="Network word that its messages carry.")
+        str | None,
+        typer.Option(metavar="CODE", help="Code that its messages carry; homing networks."),
     ] = None,
     carrier_code: Annotated[
         str | None, typer.Option(metavar="MCCMNC", help="The network's MCC and MNC.")
@@ -36,6 +37,7 @@ def add(
 ) -> None:
     """Give a number, or a keyword on a shared one, to a customer."""
     from homing.model.account import Number
+    from homing.model.networks import CODES
     from homing.store import customers
 
     with opened(config) as (_settings, database), database.writing() as connection:
@@ -45,6 +47,8 @@ def add(
                 number=number, account=account, keyword=keyword, network=network, carrier_code=carrier_code
             ),
         )
+    if made.network is not None and made.network not in CODES:
+        say_warning(f"{made.network} is not in the table of networks; it is used as it stands")
     document = _document(made)
     show(as_json, document, lambda to: print_pairs(to, f"Number {made.number}", document))
 

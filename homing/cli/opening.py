@@ -59,8 +59,17 @@ def plain_errors() -> Iterator[None]:
 
 def say_error(text: str) -> None:
     """One line on stderr, red for people."""
+    _say("error", text, "red")
+
+
+def say_warning(text: str) -> None:
+    """One line on stderr, yellow for people; the command goes on."""
+    _say("warning", text, "yellow")
+
+
+def _say(what: str, text: str, style: str) -> None:
     from rich.console import Console
 
     Console(stderr=True, soft_wrap=True, highlight=False).print(
-        f"error: {printable(text)}", style="red", markup=False
+        f"{what}: {printable(text)}", style=style, markup=False
     )

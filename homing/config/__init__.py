@@ -7,7 +7,7 @@ with file, line and a hint. Secrets show in no ``repr`` and in no error.
 from homing.config.link import LinkSettings
 from homing.config.problems import ConfigError, Problem
 from homing.config.reader import check, find_file, load
-from homing.config.rules import host_and_port
+from homing.config.rules import advice, host_and_port
 from homing.config.settings import (
     HttpSettings,
     IntakeSettings,
@@ -32,6 +32,7 @@ __all__ = [
     "Settings",
     "SimulatorSettings",
     "SubmitSettings",
+    "advice",
     "check",
     "find_file",
     "host_and_port",

@@ -112,7 +112,10 @@ class LinkSettings(Section, frozen=True, kw_only=True):
     network: Annotated[
         str,
         about(
-            "Network word that messages received here carry to customers.", sample="VODAFONE-UK", unset="none"
+            "Network code that messages received here carry to customers.",
+            pattern=r"^[A-Z0-9]{0,40}\Z",
+            sample="BTCELLNETUK",
+            unset="that of carrier_code, if it is known",
         ),
     ] = ""
     carrier_code: Annotated[
@@ -124,6 +127,17 @@ class LinkSettings(Section, frozen=True, kw_only=True):
             unset="none",
         ),
     ] = ""
+    network_tlv: Annotated[
+        int,
+        about(
+            "Tag of the TLV in which this SMSC says MCC and MNC of the sender's network, as digits; "
+            "they win over carrier_code and network.",
+            ge=0,
+            le=0xFFFF,
+            sample=0x1403,
+            unset="none",
+        ),
+    ] = 0
     receipt_timezone: Annotated[
         str, about("Time zone of the dates in this SMSC's receipts.", sample="Europe/London")
     ] = "UTC"

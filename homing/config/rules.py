@@ -21,6 +21,7 @@ from homing.config.settings import (
     SimulatorSettings,
     SmtpSettings,
 )
+from homing.model.networks import CODES
 from homing.model.report import Status
 
 _ADDRESS = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9.-]{1,253}")  # RFC 5321 §4.1.2
@@ -106,6 +107,13 @@ def across(settings: Settings) -> Iterator[tuple[str, Finding]]:
                 f"must not exceed [node] event_retention_d, {settings.node.event_retention_d}",
             ),
         )
+
+
+def advice(settings: Settings) -> Iterator[str]:
+    """What is not wrong and may still be a slip."""
+    for link in settings.link:
+        if link.network and link.network not in CODES:
+            yield f"link {link.name}: {link.network} is not in the table of networks; it is used as it stands"
 
 
 def _push(push: PushSettings) -> Iterator[Finding]:

@@ -52,6 +52,7 @@ class SmppOptions(msgspec.Struct, frozen=True, kw_only=True):
     prefixes: tuple[str, ...] = ()
     network: str = ""
     carrier_code: str = ""
+    network_tlv: int = 0
     receipt_timezone: str = "UTC"
     status_overrides: Mapping[str, Status] = _NO_OVERRIDES
     id_scope: str = ""

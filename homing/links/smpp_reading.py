@@ -18,6 +18,7 @@ from homing.engine.intake import Arrival
 from homing.links.smpp_options import SmppOptions
 from homing.model.clock import now_ms
 from homing.model.message import Coding
+from homing.model.networks import network_of, read_carrier_code
 from homing.model.report import Receipt, Status
 from homing.wire.gsm import (
     Concatenation,
@@ -55,8 +56,9 @@ class Reader:
         self._scope = options.scope
         self._alphabet = options.default_alphabet
         self._is_gsm = options.default_alphabet == "gsm"
-        self._network = options.network or None
         self._carrier_code = options.carrier_code or None
+        self._network = options.network or network_of(self._carrier_code)
+        self._network_tlv = options.network_tlv
         self._overrides = options.status_overrides
         zone: tzinfo = UTC if options.receipt_timezone == "UTC" else ZoneInfo(options.receipt_timezone)
         self._zone: Any = zone
@@ -99,6 +101,7 @@ class Reader:
             )  # fmt: skip
         udh, rest = split_user_data(octets, pdu.has_udh)
         coding, text, data = self._decode(pdu, udh, rest)
+        network, carrier_code = self._network_said(tlvs)
         return Arrival(
             sender=sender,
             recipient=recipient,
@@ -107,9 +110,17 @@ class Reader:
             data=data,
             udh=udh,
             concatenation=_concatenation(udh, tlvs),
-            network=self._network,
-            carrier_code=self._carrier_code,
+            network=network,
+            carrier_code=carrier_code,
         )
+
+    def _network_said(self, tlvs: Tlvs | None) -> tuple[str | None, str | None]:
+        """Code, and MCC and MNC, of the sender's network: as this PDU says, else as the link is set."""
+        if tlvs is not None and self._network_tlv in tlvs:
+            said = read_carrier_code(tlvs[self._network_tlv].decode("ascii", "replace"))
+            if said is not None:
+                return network_of(said), said
+        return self._network, self._carrier_code
 
     def _decode(self, pdu: ShortMessage, udh: bytes, octets: bytes) -> tuple[Coding, str, bytes]:
         try:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 import structlog
 import uvloop
 
-from homing.config import Settings
+from homing.config import Settings, advice
 from homing.model.errors import StoreUnavailable
 from homing.node.node import Node
 from homing.observe import configure_logging
@@ -44,6 +44,8 @@ async def _run(settings: Settings, database: Database, ready: Ready) -> int:
     loop = asyncio.get_running_loop()
     told_to_end = asyncio.Event()
     node = Node(settings, database)
+    for warning in advice(settings):
+        log.warning("configuration_to_look_at", why=warning)
 
     def end() -> None:
         if told_to_end.is_set():

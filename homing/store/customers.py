@@ -19,11 +19,13 @@ from homing.model.account import Account, Endpoint, Number
 from homing.model.clock import id_beside, now_ms
 from homing.model.delivery import DeliveryState
 from homing.model.errors import Refusal
+from homing.model.networks import is_network_code, network_of
 from homing.store import tables as t
 from homing.store.database import Database
 from homing.store.sql import DIRECTORY_VERSION
 
 ACCOUNT_NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_CARRIER_CODE = re.compile(r"[0-9]{5,6}")
 ENDPOINT_REMOVED = "endpoint removed"
 """The error of deliveries that were pending at an endpoint when it was removed."""
 END_LIMIT = 5_000
@@ -273,7 +275,12 @@ def add_number(connection: Connection, number: Number) -> Number:
     keyword = (number.keyword or "").strip().casefold()
     if len(keyword.split()) > 1:
         raise Refusal("invalid", "a keyword is one word")
-    made = msgspec.structs.replace(number, number=digits, keyword=keyword or None)
+    network = number.network or network_of(number.carrier_code)
+    if network is not None and not is_network_code(network):
+        raise Refusal("invalid", f"a network code is of upper-case letters and digits, not {network}")
+    if number.carrier_code is not None and not _CARRIER_CODE.fullmatch(number.carrier_code):
+        raise Refusal("invalid", f"MCC and MNC are 5 or 6 digits, not {number.carrier_code}")
+    made = msgspec.structs.replace(number, number=digits, keyword=keyword or None, network=network)
     n = t.numbers
     owner = connection.scalar(select(n.c.account).where(n.c.number == digits, n.c.keyword == keyword))
     if owner is not None:

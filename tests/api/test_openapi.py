@@ -46,6 +46,7 @@ def test_every_route_answers_as_the_document_says(gateway: RunningGateway, custo
             rows.add_delivery(connection, event, 1, kind=kind, **done)
             rows.add_attempt(connection, event, 1, 1)
     friends = {"name": "friends", "members": ["447700900001"]}
+    customer.ask("GET", "/v1/networks")
     customer.ask("POST", "/v1/groups", 201, json=friends)
     customer.ask("PATCH", "/v1/groups/friends", json={"add": ["447700900002"]})
     mail = mail_id(FRESH)

@@ -8,14 +8,16 @@ def test_a_number_is_normalised_and_shared_by_keyword(acme: Homing) -> None:
     acme("account", "add", "bolt")
     made = acme.json("number", "add", "+60999", "--account", "bolt", "--keyword", "STOP")
     assert as_documented("number add", made)
-    made = acme.json(
-        "number", "add", "00447700900999", "--account", "bolt", "--network", "NET", "--carrier-code", "23410"
+    ran = acme.run(
+        "number", "add", "00447700900999", "--account", "bolt", "--network", "O2UK", "--carrier-code", "23410"
     )
-    assert made["number"] == "447700900999"
+    assert ran.status == 0
+    assert "447700900999" in ran.out
+    assert ran.err == "warning: O2UK is not in the table of networks; it is used as it stands\n"
     listed = acme.json("number", "list")
     assert as_documented("number list", listed)
     assert items(listed, "number", "keyword", "account", "network", "carrier_code") == [
-        ("447700900999", None, "bolt", "NET", "23410"),
+        ("447700900999", None, "bolt", "O2UK", "23410"),
         ("60999", None, "acme", None, None),
         ("60999", "stop", "bolt", None, None),
     ]
@@ -30,6 +32,25 @@ def test_a_number_is_removed_with_or_without_its_keyword(acme: Homing) -> None:
     assert as_documented("number add", removed)
     assert "60999 belongs to nobody" in acme("number", "remove", "60999")
     assert "no number yet" in acme("number", "list")
+
+
+def test_codes_of_networks(acme: Homing) -> None:
+    add = ("number", "add")
+    to_acme = ("--account", "acme")
+    assert acme.json(*add, "60901", *to_acme, "--network", "THREEUK")["network"] == "THREEUK"
+    assert acme.json(*add, "60902", *to_acme, "--carrier-code", "23430")["network"] == "TMOBILEUK"
+    assert acme.json(*add, "60903", *to_acme, "--carrier-code", "00101")["network"] is None
+    assert "upper-case letters and digits" in acme.error(*add, "60904", *to_acme, "--network", "O2-UK")
+    assert "5 or 6 digits" in acme.error(*add, "60904", *to_acme, "--carrier-code", "234-10")
+
+
+def test_the_table_of_networks(acme: Homing) -> None:
+    document = acme.json("networks", "--country", "gb")
+    assert as_documented("networks", document)
+    assert items(document, "code") == [("BTCELLNETUK",), ("THREEUK",), ("TMOBILEUK",)]
+    assert len(acme.json("networks")["items"]) > 70
+    assert "23420" in acme("networks")
+    assert "no network of XX" in acme("networks", "--country", "XX")
 
 
 def test_refusals(acme: Homing) -> None:

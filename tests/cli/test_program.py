@@ -124,6 +124,18 @@ def test_every_problem_of_a_configuration_is_a_line(homing: Homing) -> None:
     assert homing.run("check").err.splitlines() == [line.removeprefix("error: ") for line in lines]
 
 
+def test_what_may_be_a_slip_is_a_warning(homing: Homing) -> None:
+    homing.config.write_text('[[link]]\nname = "sim"\nkind = "simulator"\nnetwork = "O2UK"\n')
+    document = homing.json("check")
+    assert as_documented("check", document)
+    assert document["ok"]
+    assert document["warnings"] == ["link sim: O2UK is not in the table of networks; it is used as it stands"]
+    ran = homing.run("check")
+    assert (ran.status, ran.err) == (0, f"warning: {document['warnings'][0]}\n")
+    homing.config.write_text('[[link]]\nname = "sim"\nkind = "simulator"\nnetwork = "o2-uk"\n')
+    assert homing.run("check").status == 1
+
+
 # --- init, migrate ---
 
 

@@ -77,6 +77,26 @@ def test_text_is_decoded_as_the_link_means_it(
     assert arrival.network == "NET"
 
 
+@pytest.mark.parametrize(
+    ("tlvs", "settings", "network", "carrier_code"),
+    [
+        (None, {"carrier_code": "23420"}, "THREEUK", "23420"),
+        (None, {"carrier_code": "23420", "network": "OURS"}, "OURS", "23420"),
+        ({0x1403: b"23430\0"}, {"carrier_code": "23420", "network": "OURS"}, "OURS", "23420"),
+        ({0x1403: b"23430\0"}, {"network_tlv": 0x1403, "network": "OURS"}, "TMOBILEUK", "23430"),
+        ({0x1403: b"310-410"}, {"network_tlv": 0x1403}, "ATTUS", "310410"),
+        ({0x1403: b"00101"}, {"network_tlv": 0x1403, "network": "OURS"}, None, "00101"),
+        ({0x1403: b"\xff"}, {"network_tlv": 0x1403, "network": "OURS"}, "OURS", None),
+        ({0x1404: b"23430"}, {"network_tlv": 0x1403}, None, None),
+    ],
+)
+def test_the_network_is_what_the_pdu_says_or_the_link(
+    tlvs: dict[int, bytes] | None, settings: dict[str, Any], network: str | None, carrier_code: str | None
+) -> None:
+    arrival = read(mo(b"Hi", tlvs=tlvs), **settings)
+    assert (arrival.network, arrival.carrier_code) == (network, carrier_code)
+
+
 def sar(reference: bytes, total: int, number: int) -> dict[int, bytes]:
     return {
         int(Tag.SAR_MSG_REF_NUM): reference,
