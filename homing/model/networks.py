@@ -1,6 +1,6 @@
 """Network codes: the words of the MX interface for mobile networks, with country and MCC and MNC.
 
-The codes are those of mx.md §13, an official list was never published; so another code may be used,
+The codes are those of mx §13; an official list was never published; so another code may be used,
 and is only warned of. MCC and MNC are those that public lists of ITU-T E.212 give to the network of that name
 today; an empty column is a network that is gone, or that never had one of its own. Where a network has become
 another one, its numbers stand with the one whose name they carry now.

@@ -127,8 +127,7 @@ def test_every_problem_of_a_configuration_is_a_line(homing: Homing) -> None:
 def test_what_may_be_a_slip_is_a_warning(homing: Homing) -> None:
     homing.config.write_text('[[link]]\nname = "sim"\nkind = "simulator"\nnetwork = "O2UK"\n')
     document = homing.json("check")
-    assert as_documented("check", document)
-    assert document["ok"]
+    assert (document["ok"], document["problems"]) == (True, [])
     assert document["warnings"] == ["link sim: O2UK is not in the table of networks; it is used as it stands"]
     ran = homing.run("check")
     assert (ran.status, ran.err) == (0, f"warning: {document['warnings'][0]}\n")
