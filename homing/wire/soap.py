@@ -9,7 +9,6 @@ fail: what XML 1.0 cannot hold becomes U+FFFD.
 import math
 import re
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from enum import Enum
 from typing import Any, Final, Literal
 from xml.sax.saxutils import escape
@@ -18,9 +17,8 @@ import msgspec
 from lxml import etree
 
 from homing.wire.upside_services import PRIMITIVES, Operation, Service, item_of
+from homing.wire.xml_document import DEPTH, XmlProblem, is_too_deep, read_document, xml_text
 
-DEPTH: Final = 32
-"""Elements within elements, at most."""
 CHILDREN: Final = 100
 """Children of an element that is looked into, at most: the longest operation has twelve parameters."""
 
@@ -61,9 +59,6 @@ _SCHEMAS: Final = (
 )
 _XSI_NIL: Final = "{http://www.w3.org/2001/XMLSchema-instance}nil"
 _XSI_NIL_ATTRIBUTE: Final = ' xsi:nil="true"'
-_BYTE_ORDER_MARKS: Final = (b"\xef\xbb\xbf", b"\xfe\xff", b"\xff\xfe")
-_CHARSET: Final = re.compile(r';\s*charset\s*=\s*"?([\w.:-]{1,40})', re.IGNORECASE | re.ASCII)
-_TOO_DEEP: Final = etree.XPath("boolean(" + "/*" * (DEPTH + 1) + ")")
 _TARGETS: Final = {
     SoapVersion.SOAP11: ("actor", ("", "http://schemas.xmlsoap.org/soap/actor/next")),
     SoapVersion.SOAP12: (
@@ -74,7 +69,6 @@ _TARGETS: Final = {
 # SOAP 1.1 §4.2.2, SOAP 1.2 §2.2
 """The attribute that says whom a header is for, and its values that mean us."""
 _DECLARATION: Final = '<?xml version="1.0" encoding="utf-8"?>'
-_NOT_XML: Final = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")  # XML 1.0 §2.2
 # The lexical forms of XML Schema part 2 §3.2.2, §3.2.5, §3.3.17
 _INT: Final = range(-(1 << 31), 1 << 31)
 _INT_TEXT: Final = re.compile(r"[+-]?[0-9]{1,20}")
@@ -109,14 +103,17 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
 def read_request(octets: bytes, content_type: str = "") -> Request:
     """The operation in the body of an envelope; ``content_type`` tells charset and SOAP version."""
     expected = SoapVersion.SOAP12 if "soap+xml" in content_type.lower() else SoapVersion.SOAP11
-    root = _parse(octets, content_type, expected)
+    try:
+        root = read_document(octets, content_type)
+    except XmlProblem as problem:
+        raise SoapProblem(str(problem), expected) from None
     tag = etree.QName(root)
     version = next((version for version in SoapVersion if tag.namespace == version.namespace), None)
     if tag.localname != "Envelope":
         raise SoapProblem(f"the root is {tag.localname}, a SOAP envelope is expected", version or expected)
     if version is None:  # SOAP 1.1 §4.1.2, SOAP 1.2 §2.8
         raise SoapProblem("the envelope is not that of SOAP 1.1 or 1.2", expected, "version_mismatch")
-    if _TOO_DEEP(root):
+    if is_too_deep(root):
         raise SoapProblem(f"elements lie more than {DEPTH} deep", version)
     parts = _children(root, "the envelope", version)
     _check_headers(parts, version)
@@ -161,52 +158,6 @@ def read_parameters(
                 f"Cannot convert {text[:40]} to {field.type}: parameter {field.name}."
             ) from error
     return values
-
-
-def _parse(octets: bytes, content_type: str, version: SoapVersion) -> etree._Element:
-    # A byte order mark goes before the charset of the header, that before the declaration. RFC 7303 §3
-    charset = None if octets.startswith(_BYTE_ORDER_MARKS) else _CHARSET.search(content_type)
-    options: dict[str, Any] = {
-        "encoding": charset[1] if charset else None,
-        "resolve_entities": False, "no_network": True, "load_dtd": False, "dtd_validation": False,
-        "huge_tree": False, "remove_comments": True, "remove_pis": True,
-    }  # fmt: skip
-    try:
-        with suppress(_RootReached):
-            etree.fromstring(octets, etree.XMLParser(target=_Prolog(version), **options))
-        root: etree._Element = etree.fromstring(octets, etree.XMLParser(**options))
-    except (LookupError, ValueError):
-        raise SoapProblem("the charset of the body is not known here", version) from None
-    except etree.XMLSyntaxError as error:
-        # The parser's own words would hold pieces of the body, and with bad luck of a password.
-        last = error.error_log.last_error
-        why = last.type_name.removeprefix("ERR_").lower().replace("_", " ") if last else "empty"
-        line, column = error.position
-        raise SoapProblem(
-            f"the body is not well-formed XML: {why} at line {line}, column {column}", version
-        ) from None
-    return root
-
-
-class _RootReached(Exception):
-    """The root element begins, and no document type came before it."""
-
-
-class _Prolog:
-    """Reads up to the root. A document type is refused where it begins: to read a long one takes minutes."""
-
-    def __init__(self, version: SoapVersion) -> None:
-        self._version = version
-
-    def doctype(self, _name: str, _public: str | None, _system: str | None) -> None:
-        # SOAP 1.1 §3, SOAP 1.2 §5
-        raise SoapProblem("a document type declaration is not taken", self._version)
-
-    def start(self, _tag: str, _attributes: Mapping[str, str]) -> None:
-        raise _RootReached
-
-    def close(self) -> None:
-        """Needed by lxml."""
 
 
 def _check_headers(parts: list[etree._Element], version: SoapVersion) -> None:
@@ -357,4 +308,4 @@ def escaped(text: str) -> str:
     """A text as the content of an element; a parser gives it back, but for what XML 1.0 cannot hold."""
     if text.isascii() and text.isprintable():
         return escape(text)
-    return escape(_NOT_XML.sub("\ufffd", text), {"\r": "&#13;"})
+    return escape(xml_text(text), {"\r": "&#13;"})

@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 from lxml import etree
 
 from homing.wire.soap import (
-    DEPTH,
     FaultCode,
     Request,
     SoapProblem,
@@ -23,6 +22,7 @@ from homing.wire.soap import (
     write_result,
 )
 from homing.wire.upside_services import SERVICES
+from homing.wire.xml_document import DEPTH
 
 SOAP11, SOAP12 = SoapVersion.SOAP11, SoapVersion.SOAP12
 SMS, ACCOUNT, AUTHENTICATION = SERVICES["sms"], SERVICES["account"], SERVICES["authentication"]
