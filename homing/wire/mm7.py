@@ -1,0 +1,368 @@
+"""MM7, between an MMS relay and a value added service: SOAP 1.1 envelopes in and out. 3GPP TS 23.140
+
+Networks write many namespaces and versions, some of which do not exist; elements come in any order, with a
+prefix or without. So names count here and nothing else, and an answer is written with the namespace, the
+prefix and the version of who asked. Contents are not looked at: an envelope only names them, ``cid:``.
+
+What goes wrong with a request is an ``Mm7Problem`` with a status code of MM7; ``write_response`` answers it.
+"""
+
+from typing import Final, Literal
+from xml.sax.saxutils import escape, quoteattr
+
+import msgspec
+from lxml import etree
+
+from homing.wire.xml_document import XmlProblem, is_too_deep, read_document, xml_text
+
+SOAP: Final = "http://schemas.xmlsoap.org/soap/envelope/"
+DEFAULT_NAMESPACE: Final = "http://www.3gpp.org/ftp/Specs/archive/23_series/23.140/schema/REL-6-MM7-1-4"
+DEFAULT_VERSION: Final = "6.8.0"
+ENVELOPE_LIMIT: Final = 1_048_576
+"""Octets of an envelope, its contents not counted."""
+_ADDRESSES: Final = 100
+_LONGEST_ADDRESS: Final = 320
+_LONGEST_TEXT: Final = 1_000
+_CHILDREN: Final = 200
+
+SUCCESS: Final = 1000
+PARTIAL_SUCCESS: Final = 1100
+FORMAT_CORRUPT: Final = 2007
+ADDRESS_ERROR: Final = 2002
+CONTENT_REFUSED: Final = 2004
+SERVICE_ERROR: Final = 4000
+UNSUPPORTED_OPERATION: Final = 4003
+SERVICE_UNAVAILABLE: Final = 4006
+IMPROPER_IDENTIFICATION: Final = 4001
+STATUS_TEXTS: Final = {
+    SUCCESS: "Success", PARTIAL_SUCCESS: "Partial success", ADDRESS_ERROR: "Address error",
+    CONTENT_REFUSED: "Multimedia content refused", FORMAT_CORRUPT: "Message format corrupt",
+    SERVICE_ERROR: "General service error", IMPROPER_IDENTIFICATION: "Improper identification",
+    UNSUPPORTED_OPERATION: "Unsupported operation", SERVICE_UNAVAILABLE: "Service unavailable",
+}  # fmt: skip
+_TEMPORARY: Final = frozenset({3000, 4000, 4005, 4006})
+
+
+class Frame(msgspec.Struct, frozen=True, kw_only=True):
+    """How the other side writes, for an answer that it reads."""
+
+    namespace: str = DEFAULT_NAMESPACE
+    prefix: str | None = "mm7"
+    version: str = DEFAULT_VERSION
+    transaction_id: str = ""
+
+
+class Mm7Problem(Exception):
+    """Why a request is not done."""
+
+    def __init__(
+        self, code: int, details: str, frame: Frame | None = None, operation: str | None = None
+    ) -> None:
+        super().__init__(details)
+        self.code = code
+        self.details = details
+        self.frame = frame or Frame()
+        self.operation = operation
+        """The request that it answers; None when it could not be read."""
+
+
+class Recipient(msgspec.Struct, frozen=True):
+    """One address of a message."""
+
+    address: str
+    is_display_only: bool = False
+    """Shown to people, but not delivered to through this request."""
+
+
+class DeliverReq(msgspec.Struct, frozen=True, kw_only=True):
+    """A message that a phone has sent."""
+
+    operation: str = "DeliverReq"
+    frame: Frame
+    sender: str
+    to: tuple[Recipient, ...] = ()
+    cc: tuple[Recipient, ...] = ()
+    bcc: tuple[Recipient, ...] = ()
+    subject: str = ""
+    linked_id: str = ""
+    content_id: str = ""
+    """Which part of the request is the content; "" = all but the envelope."""
+    network: str = ""
+    """MCC and MNC, where a provider says them."""
+
+
+class ReportReq(msgspec.Struct, frozen=True, kw_only=True):
+    """What has become of a message that was sent: a delivery report, or a read report."""
+
+    operation: Literal["DeliveryReportReq", "ReadReplyReq"]
+    frame: Frame
+    message_id: str
+    recipient: str = ""
+    sender: str = ""
+    word: str = ""
+    """MMStatus, as it stands."""
+    text: str = ""
+    """StatusText, as it stands."""
+    timestamp: str = ""
+
+    @property
+    def is_read_report(self) -> bool:
+        return self.operation == "ReadReplyReq"
+
+
+Request = DeliverReq | ReportReq
+
+
+class SubmitAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """What the relay says to a SubmitReq."""
+
+    code: int
+    text: str = ""
+    details: str = ""
+    message_id: str = ""
+
+    @property
+    def is_taken(self) -> bool:
+        return self.code // 1000 == 1
+
+    @property
+    def is_temporary(self) -> bool:
+        return self.code in _TEMPORARY
+
+
+class Submit(msgspec.Struct, frozen=True, kw_only=True):
+    """What a SubmitReq says."""
+
+    transaction_id: str
+    namespace: str = DEFAULT_NAMESPACE
+    version: str = DEFAULT_VERSION
+    vasp_id: str = ""
+    vas_id: str = ""
+    sender: str
+    recipient: str
+    subject: str = ""
+    wants_delivery_report: bool = False
+    wants_read_report: bool = False
+    content_id: str
+
+
+# --- requests of a relay ---
+
+
+def read_relay_request(octets: bytes, content_type: str = "") -> Request:
+    """The request in an envelope."""
+    operation, frame = _operation(octets, content_type)
+    name = etree.QName(operation).localname
+    try:
+        if name == "DeliverReq":
+            return _deliver(operation, frame)
+        if name in ("DeliveryReportReq", "ReadReplyReq"):
+            return _report(
+                operation, frame, "ReadReplyReq" if name == "ReadReplyReq" else "DeliveryReportReq"
+            )
+    except ValueError as error:
+        raise Mm7Problem(FORMAT_CORRUPT, str(error), frame, name) from None
+    raise Mm7Problem(UNSUPPORTED_OPERATION, f"{name[:60]} is not done here", frame, name)
+
+
+def _operation(octets: bytes, content_type: str) -> tuple[etree._Element, Frame]:
+    """The element in the body, and how all of it is written."""
+    try:
+        root = read_document(octets, content_type)
+    except XmlProblem as problem:
+        raise Mm7Problem(FORMAT_CORRUPT, str(problem)) from None
+    if is_too_deep(root) or etree.QName(root).localname != "Envelope":
+        raise Mm7Problem(FORMAT_CORRUPT, "a SOAP envelope of usual depth is expected")
+    bodies = _named(root, "Body")
+    contents = [] if not bodies else list(bodies[0])
+    if len(contents) != 1:
+        raise Mm7Problem(FORMAT_CORRUPT, f"the body holds {len(contents)} elements, one is expected")
+    operation = contents[0]
+    headers = [entry for header in _named(root, "Header") for entry in header]
+    ids = [entry for entry in headers if etree.QName(entry).localname == "TransactionID"]
+    frame = Frame(
+        namespace=etree.QName(operation).namespace or "",
+        prefix=operation.prefix,
+        version=_text(operation, "MM7Version")[:20] or DEFAULT_VERSION,
+        transaction_id=_content(ids[0])[:_LONGEST_TEXT] if ids else "",
+    )
+    if len(operation) > _CHILDREN:
+        raise Mm7Problem(FORMAT_CORRUPT, f"there are more than {_CHILDREN} elements", frame)
+    return operation, frame
+
+
+def _deliver(operation: etree._Element, frame: Frame) -> DeliverReq:
+    recipients = _named(operation, "Recipients")
+    content = _named(operation, "Content")
+    href = content[0].get("href", "") if content else ""
+    sender = _first_address(operation, "Sender")
+    if not sender:
+        raise ValueError("Sender is missing")
+
+    def listed(kind: str) -> tuple[Recipient, ...]:
+        return tuple(
+            recipient
+            for parent in recipients
+            for each in _named(parent, kind)
+            for recipient in _addresses(each)
+        )
+
+    found = DeliverReq(
+        frame=frame, sender=sender, to=listed("To"), cc=listed("Cc"), bcc=listed("Bcc"),
+        subject=_text(operation, "Subject"), linked_id=_text(operation, "LinkedID"),
+        content_id=href.strip().removeprefix("cid:").strip("<>"), network=_text(operation, "NetworkID"),
+    )  # fmt: skip
+    if not (found.to or found.cc or found.bcc):
+        raise ValueError("Recipients are missing")
+    if len(found.to) + len(found.cc) + len(found.bcc) > _ADDRESSES:
+        raise ValueError(f"there are more than {_ADDRESSES} recipients")
+    return found
+
+
+def _report(
+    operation: etree._Element, frame: Frame, name: Literal["DeliveryReportReq", "ReadReplyReq"]
+) -> ReportReq:
+    message_id = _text(operation, "MessageID")
+    if not message_id:
+        raise ValueError("MessageID is missing")
+    return ReportReq(
+        operation=name, frame=frame, message_id=message_id,
+        recipient=_first_address(operation, "Recipient") or _first_address(operation, "Recipients"),
+        sender=_first_address(operation, "Sender"), word=_text(operation, "MMStatus"),
+        text=_text(operation, "StatusText"),
+        timestamp=_text(operation, "TimeStamp") or _text(operation, "Date"),
+    )  # fmt: skip
+
+
+def _named(parent: etree._Element, name: str) -> list[etree._Element]:
+    """The children with this local name."""
+    return [child for child in parent if etree.QName(child).localname == name]
+
+
+def _text(parent: etree._Element, name: str) -> str:
+    """The text of the first child with this name; "" when there is none."""
+    found = _named(parent, name)
+    return _content(found[0])[:_LONGEST_TEXT] if found else ""
+
+
+def _content(element: etree._Element) -> str:
+    return "".join(element.itertext()).strip()
+
+
+def _first_address(parent: etree._Element, name: str) -> str:
+    found = [recipient for each in _named(parent, name) for recipient in _addresses(each)]
+    return found[0].address if found else ""
+
+
+def _addresses(element: etree._Element) -> list[Recipient]:
+    """The addresses within an element: of elements of any name, or as its bare text."""
+    leaves = [leaf for leaf in element.iter() if not len(leaf)]
+    found = []
+    for leaf in leaves[: _ADDRESSES + 1]:
+        address = read_address(_content(leaf))
+        if address:
+            found.append(Recipient(address, leaf.get("displayOnly", "").strip() in ("true", "1")))
+    return found
+
+
+def read_address(text: str) -> str:
+    """A number or mail address without ``/TYPE=…`` and brackets."""
+    address = text.strip().strip("<>").partition("/TYPE=")[0].strip()
+    if len(address) > _LONGEST_ADDRESS:
+        raise ValueError(f"an address has more than {_LONGEST_ADDRESS} characters")
+    return address
+
+
+# --- answers to a relay ---
+
+
+def write_response(
+    operation: str | None, frame: Frame, code: int = SUCCESS, details: str = "", text: str | None = None
+) -> bytes:
+    """The answer to a request: ``DeliverRsp`` to a ``DeliverReq`` and so on, else ``VASPErrorRsp``."""
+    known = ("DeliverReq", "DeliveryReportReq", "ReadReplyReq")
+    name = operation.removesuffix("Req") + "Rsp" if operation in known else "VASPErrorRsp"
+    said = STATUS_TEXTS.get(code, "Error") if text is None else text
+    fields = f"<StatusCode>{code}</StatusCode><StatusText>{_xml(said)}</StatusText>"
+    if details:
+        fields += f"<Details>{_xml(details[:_LONGEST_TEXT])}</Details>"
+    return _envelope(frame, name, f"<MM7Version>{_xml(frame.version)}</MM7Version><Status>{fields}</Status>")
+
+
+def _envelope(frame: Frame, name: str, content: str) -> bytes:
+    """An envelope in the way of a frame; ``content`` is written without prefixes."""
+    prefix = "" if frame.prefix is None or not frame.namespace else f"{frame.prefix}:"
+    declared = ""
+    if frame.namespace:
+        declared = f" xmlns{':' if prefix else ''}{prefix.rstrip(':')}={quoteattr(frame.namespace)}"
+    header = f'<TransactionID{declared} env:mustUnderstand="1">{_xml(frame.transaction_id)}</TransactionID>'
+    body = f"<{name}{declared}>{content}</{name}>"
+    if prefix:
+        header, body = _prefixed(header, prefix), _prefixed(body, prefix)
+    return (
+        f'<?xml version="1.0" encoding="UTF-8"?>\n<env:Envelope xmlns:env="{SOAP}"><env:Header>{header}'
+        f"</env:Header><env:Body>{body}</env:Body></env:Envelope>\n"
+    ).encode()
+
+
+def _prefixed(text: str, prefix: str) -> str:
+    """The prefix put before each element's name; texts have no ``<``, they are escaped."""
+    return text.replace("</", "\0").replace("<", f"<{prefix}").replace("\0", f"</{prefix}")
+
+
+def _xml(text: str) -> str:
+    return escape(xml_text(text))
+
+
+# --- submissions to a relay, and what it says ---
+
+
+def write_submit(submit: Submit) -> bytes:
+    """The envelope of a SubmitReq, its elements in the order of the schema."""
+    s = submit
+    sender = f"<SenderAddress>{_address(s.sender)}</SenderAddress>" if s.sender else ""
+    who = "".join(
+        f"<{name}>{_xml(value)}</{name}>"
+        for name, value in (("VASPID", s.vasp_id), ("VASID", s.vas_id))
+        if value
+    )
+    content = (
+        f"<MM7Version>{_xml(s.version)}</MM7Version><SenderIdentification>{who}{sender}</SenderIdentification>"
+        f"<Recipients><To>{_address(s.recipient)}</To></Recipients>"
+        f"<DeliveryReport>{_boolean(s.wants_delivery_report)}</DeliveryReport>"
+        f"<ReadReply>{_boolean(s.wants_read_report)}</ReadReply>"
+        + (f"<Subject>{_xml(s.subject)}</Subject>" if s.subject else "")
+        + f'<Content href={quoteattr("cid:" + xml_text(s.content_id))} allowAdaptations="true"/>'
+    )
+    frame = Frame(namespace=s.namespace, version=s.version, transaction_id=s.transaction_id, prefix=None)
+    return _envelope(frame, "SubmitReq", content)
+
+
+def _address(address: str) -> str:
+    digits = address.removeprefix("+")
+    if "@" in address:
+        return f"<RFC2822Address>{_xml(address)}</RFC2822Address>"
+    if digits.isdigit() and len(digits) > 6:
+        return f"<Number>+{digits}</Number>"
+    return f"<ShortCode>{_xml(address)}</ShortCode>"
+
+
+def _boolean(value: bool) -> str:
+    return "true" if value else "false"
+
+
+def read_submit_answer(octets: bytes, content_type: str = "") -> SubmitAnswer:
+    """What a relay answered to a SubmitReq: SubmitRsp, RSErrorRsp or a SOAP fault."""
+    answer, _frame = _operation(octets, content_type)
+    name = etree.QName(answer).localname
+    if name == "Fault":
+        said = " ".join(filter(None, (_text(answer, "faultstring"), _text(answer, "detail"))))
+        return SubmitAnswer(code=SERVICE_ERROR, text="SOAP fault", details=said)
+    statuses = _named(answer, "Status")
+    code = _text(statuses[0], "StatusCode") if statuses else ""
+    if not (code.isascii() and code.isdigit() and len(code) == 4):
+        raise Mm7Problem(FORMAT_CORRUPT, f"{name[:60]} has no StatusCode")
+    return SubmitAnswer(
+        code=int(code), text=_text(statuses[0], "StatusText"), details=_text(statuses[0], "Details"),
+        message_id=_text(answer, "MessageID"),
+    )  # fmt: skip
