@@ -1,4 +1,4 @@
-"""What networks say of an MMS, as status, reason and number of the MX interface: total, and without a guess."""
+"""What networks say of an MMS, as status, reason and number of the MX interface: total, nothing guessed."""
 
 import pytest
 from hypothesis import given
@@ -25,7 +25,10 @@ def test_words_of_delivery_reports(word: str, status: Status, number: int) -> No
 
 @pytest.mark.parametrize(
     ("word", "number"),
-    [("Read", 7), ("Deleted without being read", 8), ("deleted", 8), ("Indeterminate", 9), ("Expired", 10), ("?", 9)],
+    [
+        ("Read", 7), ("Deleted without being read", 8), ("deleted", 8), ("Indeterminate", 9),
+        ("Expired", 10), ("?", 9),
+    ],
 )  # fmt: skip
 def test_words_of_read_reports(word: str, number: int) -> None:
     outcome = read_outcome(word)
