@@ -1,7 +1,8 @@
 """The content zip of an MMS: its parts as they are, uncompressed, after a ``manifest`` of them. mx §11
 
 Made the same, octet by octet, of the same parts: no time, no compression, entries in the order of the
-message. What is inside can therefore be found by offset and length. Pictures and sounds are compressed already.
+message. What is inside can therefore be found by offset and length. Pictures and sounds are compressed
+already.
 """
 
 import struct
