@@ -1,0 +1,234 @@
+"""Contents of MMS on disk: written once, under the hash of what is in them, and never changed.
+
+A message that comes in is spooled into a file of its own, part by part. ``keep`` makes the content zip of it
+and returns when that survives a loss of power: the octets and the names on the way to them are on the disk.
+The same content is one file, however many messages have it. What is spooled and not kept, and what no row of
+the store speaks of, is taken away by upkeep.
+
+Everything here blocks and is called in threads. What goes wrong with the disk is ``StoreUnavailable``.
+"""
+
+import hashlib
+import os
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import BinaryIO, Final
+from zlib import crc32
+
+import msgspec
+
+from homing.model.errors import StoreUnavailable
+from homing.model.mms import Content, Part
+from homing.wire.mms_zip import File, lay_out
+
+CHUNK: Final = 262_144
+"""Octets copied at once."""
+ORPHAN_S: Final = 3_600.0
+"""A file that nobody speaks of stays this long: its row may be on its way."""
+_HEX: Final = frozenset("0123456789abcdef")
+
+
+class Piece(msgspec.Struct, frozen=True, kw_only=True):
+    """A part as it was spooled."""
+
+    offset: int
+    size: int
+    crc: int
+    sha256: str
+
+
+class Chosen(msgspec.Struct, frozen=True, kw_only=True):
+    """A part that goes into the content, under a safe name."""
+
+    name: str
+    content_type: str
+    piece: Piece
+
+
+class Spool:
+    """One message on its way in: parts are written one after the other."""
+
+    def __init__(self, directory: Path) -> None:
+        with _disk():
+            self._file = tempfile.NamedTemporaryFile(  # noqa: SIM115  (closed by ``close``)
+                dir=directory, prefix="in-", delete=False
+            )
+        self._path = Path(self._file.name)
+        self.size = 0
+        """Octets so far."""
+        self._began = 0
+        self._crc = 0
+        self._hash = hashlib.sha256()
+
+    def write(self, octets: bytes) -> None:
+        """More of the part."""
+        with _disk():
+            self._file.write(octets)
+        self.size += len(octets)
+        self._crc = crc32(octets, self._crc)
+        self._hash.update(octets)
+
+    def end_part(self) -> Piece:
+        """The part is whole; the next one begins."""
+        piece = Piece(
+            offset=self._began, size=self.size - self._began, crc=self._crc, sha256=self._hash.hexdigest()
+        )
+        self._began, self._crc, self._hash = self.size, 0, hashlib.sha256()
+        return piece
+
+    def read(self, piece: Piece) -> bytes:
+        """The octets of a part."""
+        with _disk():
+            self._file.flush()
+            return os.pread(self._file.fileno(), piece.size, piece.offset)
+
+    def copy(self, piece: Piece) -> Iterator[bytes]:
+        """The octets of a part, in chunks."""
+        with _disk():
+            self._file.flush()
+            at, end = piece.offset, piece.offset + piece.size
+            while at < end:
+                octets = os.pread(self._file.fileno(), min(CHUNK, end - at), at)
+                if not octets:
+                    raise OSError("the spool is shorter than it was")
+                at += len(octets)
+                yield octets
+
+    def close(self) -> None:
+        """Throw it away; what was kept of it stays."""
+        with suppress(OSError):
+            self._file.close()
+        with suppress(OSError):
+            self._path.unlink()
+
+
+class LocalBlobs:
+    """Contents in a directory: ``ab/abcd….zip``, and ``incoming`` for what is on its way."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self._incoming = directory / "incoming"
+        with _disk():
+            self._incoming.mkdir(parents=True, exist_ok=True, mode=0o700)
+
+    def spool(self) -> Spool:
+        """A place for a message that begins to come in."""
+        return Spool(self._incoming)
+
+    def keep(self, spool: Spool, chosen: Sequence[Chosen]) -> Content:
+        """Make the content of some parts of a spool, durably."""
+        layout = lay_out([File(c.name, c.content_type, c.piece.size, c.piece.crc) for c in chosen])
+        digest = hashlib.sha256()
+
+        def octets() -> Iterator[bytes]:
+            for header, part in zip(layout.headers, chosen, strict=True):
+                yield header
+                yield from spool.copy(part.piece)
+            yield layout.trailer
+
+        with _disk():
+            file = tempfile.NamedTemporaryFile(dir=self._incoming, prefix="zip-", delete=False)  # noqa: SIM115
+            try:
+                with file:
+                    for each in octets():
+                        file.write(each)
+                        digest.update(each)
+                    file.flush()
+                    os.fsync(file.fileno())
+                self._name(Path(file.name), digest.hexdigest())
+            except BaseException:
+                with suppress(OSError):
+                    os.unlink(file.name)
+                raise
+        parts = tuple(
+            Part(
+                name=each.name, content_type=each.content_type, size=each.piece.size, offset=offset,
+                sha256=each.piece.sha256,
+            )
+            for each, offset in zip(chosen, layout.offsets, strict=True)
+        )  # fmt: skip
+        return Content(sha256=digest.hexdigest(), size=layout.size, parts=parts)
+
+    def _name(self, made: Path, sha256: str) -> None:
+        """Put a file under its name; over the same content, so that it counts as new."""
+        target = self._path(sha256)
+        if not target.parent.is_dir():
+            target.parent.mkdir(exist_ok=True, mode=0o700)
+            _sync(self._directory)
+        made.replace(target)
+        _sync(target.parent)
+
+    def open(self, sha256: str) -> BinaryIO:
+        """The content, from its first octet; ``FileNotFoundError`` when it is gone."""
+        return self._path(sha256).open("rb")
+
+    def has(self, sha256: str) -> bool:
+        return self._path(sha256).exists()
+
+    def remove(self, sha256: str, now_s: float | None = None) -> bool:
+        """Take a content away that no row speaks of; one that was just written stays. Whether it is gone."""
+        path = self._path(sha256)
+        going = path.with_suffix(".going")
+        now_s = time.time() if now_s is None else now_s
+        with _disk():
+            try:
+                path.replace(going)
+                if going.stat().st_mtime > now_s - ORPHAN_S:
+                    # Somebody has written it again: nobody may have missed it yet.
+                    with suppress(FileExistsError):
+                        os.link(going, path)
+                    going.unlink()
+                    return False
+                going.unlink()
+            except FileNotFoundError:
+                return False
+        return True
+
+    def old_names(self, now_s: float | None = None) -> Iterator[str]:
+        """Contents that are old enough to be orphans, in the order of their names."""
+        now_s = time.time() if now_s is None else now_s
+        with _disk():
+            for directory in sorted(self._directory.iterdir()):
+                if len(directory.name) != 2 or not set(directory.name) <= _HEX:
+                    continue
+                for entry in sorted(os.scandir(directory), key=lambda each: each.name):
+                    if entry.name.endswith(".zip") and entry.stat().st_mtime <= now_s - ORPHAN_S:
+                        yield entry.name.removesuffix(".zip")
+
+    def clear_incoming(self, now_s: float | None = None) -> int:
+        """Take away what was on its way when a node died."""
+        now_s = time.time() if now_s is None else now_s
+        gone = 0
+        with _disk():
+            leftovers = [*self._incoming.iterdir(), *self._directory.glob("??/*.going")]
+            for path in leftovers:
+                with suppress(FileNotFoundError):
+                    if path.stat().st_mtime <= now_s - ORPHAN_S:
+                        path.unlink()
+                        gone += 1
+        return gone
+
+    def _path(self, sha256: str) -> Path:
+        if len(sha256) != 64 or not set(sha256) <= _HEX:
+            raise ValueError("not the name of a content")
+        return self._directory / sha256[:2] / f"{sha256}.zip"
+
+
+def _sync(directory: Path) -> None:
+    """Make the names in a directory durable."""
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def _disk() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise StoreUnavailable(f"the content store: {error.strerror or error}") from error
