@@ -21,14 +21,12 @@ from bench.customers import PASSWORD, number_of, store_path
 from bench.farside import BenchError, Result
 from bench.gateways import Node
 from bench.stages import running
-from bench.stored import COUNTED, DAY_MS
-from homing.engine.rows import submission_row
+from bench.stored import COUNTED, DAY_MS, submission_content
 from homing.model.clock import id_at, now_ms
-from homing.model.message import Coding, Segment, Submission
 
 SESSIONS = 200
 PAGES = 20
-"""Full answers of the SOAP inbox, of customer 0 and then of others."""
+"""Full answers of the SOAP inbox of one customer."""
 PAGE = 300
 LIMIT_S = 120.0
 MAILS = (
@@ -46,6 +44,8 @@ class Pulled(Node):
 
     mails = 0
     """Of each customer."""
+    customers = SESSIONS
+    """Who have mails."""
 
     def start(self) -> None:
         self.pop3_port = process.free_port()
@@ -53,22 +53,16 @@ class Pulled(Node):
         super().start()
 
     def fill(self) -> None:
-        fill(store_path(self.directory), self.mails)
+        fill(store_path(self.directory), self.customers, self.mails)
 
 
-def fill(path: Path, each: int) -> None:
-    """Mails of yesterday for every customer."""
-    content = submission_row(
-        Submission(
-            id=1, account="", sender="", recipient="",
-            segments=(Segment(coding=Coding.TEXT, text="your code is 4711"),),
-        ),
-        (None, None, 0),
-    )[4]  # fmt: skip
+def fill(path: Path, customers: int, each: int) -> None:
+    """Mails of yesterday for the first customers, messages and reports by halves."""
+    content = submission_content()
     at_ms = now_ms() - DAY_MS
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
         connection.execute("BEGIN")
-        for index in range(SESSIONS):
+        for index in range(customers):
             values = {
                 "first": id_at(at_ms + index * 1000), "at_ms": at_ms, "count": each // 2,
                 "number": number_of(index), "account": f"customer{index}", "content": content,
@@ -88,7 +82,6 @@ class Session(asyncio.Protocol):
         self._loop = asyncio.get_running_loop()
         self._buffer = bytearray()
         self._told: asyncio.Future[bytes] | None = None
-        self._is_long = False
         self._retrieving: asyncio.Future[None] | None = None
         self._last = 0
         self.asked = 0
@@ -209,7 +202,8 @@ def soap(pages: int = PAGES) -> Result:
     """How long a full answer of GetNewInboxMessages takes, from the request to its last octet."""
 
     class Full(Pulled):
-        mails = PAGE * PAGES
+        mails = PAGE * pages
+        customers = 1
 
     with (
         running(Full) as node,

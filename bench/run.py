@@ -170,7 +170,7 @@ def run_stages(options: argparse.Namespace, say: Console) -> Result:
     if "pull" in options.works:
         say.print("[dim]homing: mailboxes emptied by POP3, and the inbox of SOAP[/]")
         done["pop3"] = pull.pop3(100 if options.quick else 1_000, min(3, options.runs))
-        done["soap"] = pull.soap()
+        done["soap"] = pull.soap(2 if options.quick else pull.PAGES)
     if options.full and "long" in options.works:
         say.print("[dim]homing: 2,000,000 messages in a row[/]")
         done["long"] = stages.long()

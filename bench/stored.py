@@ -47,20 +47,21 @@ UNDELIVERED = (
 )
 
 
+def submission_content() -> bytes:
+    """What the store keeps of the text of a submission."""
+    segments = (Segment(coding=Coding.TEXT, text="B1 your code is 4711"),)
+    submission = Submission(id=1, account="", sender="", recipient="", segments=segments)
+    content: bytes = submission_row(submission, (None, None, 0))[4]
+    return content
+
+
 def fill(path: Path, count: int, *, delivered: bool) -> None:
     """Put ``count`` events of customer 0 into a store that has its tables and its customers."""
     first_ms = now_ms() - DAY_MS
     messages = count // 2 if delivered else count
-    content = submission_row(
-        Submission(
-            id=1, account="", sender="", recipient="",
-            segments=(Segment(coding=Coding.TEXT, text="B1 your code is 4711"),),
-        ),
-        (None, None, 0),
-    )[4]  # fmt: skip
     values = {
         "at_ms": first_ms, "step": (id_at(now_ms()) - id_at(first_ms)) // (count + 1) // 4 * 2,
-        "number": number_of(0), "content": content,
+        "number": number_of(0), "content": submission_content(),
     }  # fmt: skip
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
         connection.execute("PRAGMA synchronous = OFF")

@@ -90,6 +90,7 @@ class Logins:
         self._wrong: dict[bytes, None] = {}
         self._checking: dict[bytes, asyncio.Future[bool]] = {}
         self._undecided: Counter[tuple[str, str]] = Counter()
+        """Guesses on their way, by the budgets that they have spent."""
         self._waiting = 0
         self._budgets = _Budgets(failures_per_min, clock)
         self._guesses = _Budgets(failures_per_min, clock)
@@ -180,11 +181,11 @@ class Logins:
 
     async def _is_right(self, secret: bytes, name: str, password: str, kept: str, address: str) -> bool:
         """Check one guess. Those who make the same guess at the same time share its cost and its count."""
-        checking = self._checking.get(secret)
+        budgets = [("account", name[: _LONGEST_NAME + 1]), ("address", place_of(address))]
+        while (checking := self._checking.get(secret)) is None and self._may_get_room(budgets):
+            await self._next_decision()
         if checking is not None:
             return await asyncio.shield(checking)
-        budgets = [("account", name[: _LONGEST_NAME + 1]), ("address", place_of(address))]
-        await self._undecided_leave_room(budgets)
         self._check_budgets(budgets, address)
         for budget in budgets:  # before the outcome is known: many guesses may be on their way at once
             self._budgets.spend(budget)
@@ -197,17 +198,20 @@ class Logins:
         checking.add_done_callback(partial(self._decided, secret, budgets))
         return await asyncio.shield(checking)
 
-    async def _undecided_leave_room(self, budgets: Sequence[tuple[str, str]]) -> None:
-        """Wait while guesses on their way hold what is left: those that are right will give it back."""
-        while len(self._checking) + self._waiting < _MOST_WAITING:
-            short = [budget for budget in budgets if self._budgets.left(budget) < 1]
-            if not short or any(self._budgets.left(each) + self._undecided[each] < 1 for each in short):
-                return
-            self._waiting += 1
-            try:
-                await asyncio.wait(set(self._checking.values()), return_when=asyncio.FIRST_COMPLETED)
-            finally:
-                self._waiting -= 1
+    def _may_get_room(self, budgets: Sequence[tuple[str, str]]) -> bool:
+        """Whether guesses on their way hold what is missing: those that are right will give it back."""
+        if len(self._checking) + self._waiting >= _MOST_WAITING:
+            return False
+        short = [budget for budget in budgets if self._budgets.left(budget) < 1]
+        return bool(short) and all(self._budgets.left(each) + self._undecided[each] >= 1 for each in short)
+
+    async def _next_decision(self) -> None:
+        """Until one of the guesses on their way is decided."""
+        self._waiting += 1
+        try:
+            await asyncio.wait(set(self._checking.values()), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            self._waiting -= 1
 
     def _decided(
         self, secret: bytes, budgets: Sequence[tuple[str, str]], checking: asyncio.Future[bool]

@@ -17,6 +17,7 @@ from homing.engine.submit import ALL_REPORTS, Wish, compose
 from homing.model.clock import now_ms
 from homing.model.errors import Refusal
 from homing.model.message import Segment, Submission
+from homing.model.networks import is_carrier_code
 from homing.wire.port_addressing import segment_for_port
 from homing.wire.segmentation import segment_any, segment_unicode
 from homing.wire.tracking_id import tracking_id
@@ -27,7 +28,6 @@ NO_CREDIT_FOR_GROUP: Final = (
     "Not enough credits to send SMS to all members of the group. Please top-up your account and re-try"
 )
 _INTERNATIONAL: Final = re.compile(r"[1-9][0-9]{6,14}")  # E.164: a country code does not begin with 0
-_CARRIER_CODE: Final = re.compile(r"(?:[0-9]{5,6})?")
 _LONGEST_DELAY_MS: Final = 366 * 86_400_000
 _SPLIT_BY_HEADER: Final = 2
 
@@ -194,7 +194,8 @@ def _dedicated(call: UpsideCall) -> dict[str, Any]:
         blocked = f"{number[:20]} is not a number of this account"
     elif call.values["tariff"] != 0:
         blocked = "no tariff can be charged here"
-    is_wrong = not _CARRIER_CODE.fullmatch(call.text("carrierCode").strip())
+    code = call.text("carrierCode").strip()
+    is_wrong = bool(code) and not is_carrier_code(code)
     return {"sender": number if blocked is None else "", "blocked": blocked, "wrong_carrier": is_wrong}
 
 

@@ -27,7 +27,7 @@ def add(
     keyword: Keyword = None,
     network: Annotated[
         str | None,
-        typer.Option(metavar="CODE", help="Code that its messages carry; homing networks."),
+        typer.Option(metavar="CODE", help="Code that its messages carry: one of homing networks."),
     ] = None,
     carrier_code: Annotated[
         str | None, typer.Option(metavar="MCCMNC", help="The network's MCC and MNC.")
@@ -37,7 +37,7 @@ def add(
 ) -> None:
     """Give a number, or a keyword on a shared one, to a customer."""
     from homing.model.account import Number
-    from homing.model.networks import CODES
+    from homing.model.networks import doubt_about
     from homing.store import customers
 
     with opened(config) as (_settings, database), database.writing() as connection:
@@ -47,8 +47,9 @@ def add(
                 number=number, account=account, keyword=keyword, network=network, carrier_code=carrier_code
             ),
         )
-    if made.network is not None and made.network not in CODES:
-        say_warning(f"{made.network} is not in the table of networks; it is used as it stands")
+    doubt = doubt_about(made.network)
+    if doubt is not None:
+        say_warning(doubt)
     document = _document(made)
     show(as_json, document, lambda to: print_pairs(to, f"Number {made.number}", document))
 

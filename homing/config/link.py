@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 import msgspec
 
 from homing.config.section import Octet, Section, about
+from homing.model import networks
 from homing.model.report import Status
 
 
@@ -113,7 +114,7 @@ class LinkSettings(Section, frozen=True, kw_only=True):
         str,
         about(
             "Network code that messages received here carry to customers.",
-            pattern=r"^[A-Z0-9]{0,40}\Z",
+            pattern=rf"^({networks.FORM})?\Z",
             sample="BTCELLNETUK",
             unset="that of carrier_code, if it is known",
         ),
@@ -122,7 +123,7 @@ class LinkSettings(Section, frozen=True, kw_only=True):
         str,
         about(
             "MCC and MNC of that network, 5 or 6 digits.",
-            pattern=r"^([0-9]{5,6})?\Z",
+            pattern=rf"^({networks.CARRIER_CODE_FORM})?\Z",
             sample="23415",
             unset="none",
         ),

@@ -21,7 +21,7 @@ from homing.config.settings import (
     SimulatorSettings,
     SmtpSettings,
 )
-from homing.model.networks import CODES
+from homing.model.networks import doubt_about
 from homing.model.report import Status
 
 _ADDRESS = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9.-]{1,253}")  # RFC 5321 §4.1.2
@@ -112,8 +112,9 @@ def across(settings: Settings) -> Iterator[tuple[str, Finding]]:
 def advice(settings: Settings) -> Iterator[str]:
     """What is not wrong and may still be a slip."""
     for link in settings.link:
-        if link.network and link.network not in CODES:
-            yield f"link {link.name}: {link.network} is not in the table of networks; it is used as it stands"
+        doubt = doubt_about(link.network or None)
+        if doubt is not None:
+            yield f"link {link.name}: {doubt}"
 
 
 def _push(push: PushSettings) -> Iterator[Finding]:

@@ -116,10 +116,10 @@ class Reader:
 
     def _network_said(self, tlvs: Tlvs | None) -> tuple[str | None, str | None]:
         """Code, and MCC and MNC, of the sender's network: as this PDU says, else as the link is set."""
-        if tlvs is not None and self._network_tlv in tlvs:
-            said = read_carrier_code(tlvs[self._network_tlv].decode("ascii", "replace"))
-            if said is not None:
-                return network_of(said), said
+        octets = tlvs.get(self._network_tlv) if tlvs and self._network_tlv else None
+        said = None if octets is None else read_carrier_code(octets.decode("ascii", "replace"))
+        if said is not None:
+            return network_of(said), said
         return self._network, self._carrier_code
 
     def _decode(self, pdu: ShortMessage, udh: bytes, octets: bytes) -> tuple[Coding, str, bytes]:

@@ -8,7 +8,7 @@ from typing import Final
 
 from homing.engine.ports import Outgoing
 from homing.links.smpp_options import SmppOptions
-from homing.model.message import Coding, Segment
+from homing.model.message import LONGEST_SHORT_CODE, Coding, Segment
 from homing.wire.gsm import spell_text, spell_unicode
 from homing.wire.smpp_codes import SUBMIT_SM, Tag
 from homing.wire.smpp_time import relative_validity
@@ -20,8 +20,6 @@ _INTERNATIONAL: Final = (1, 1)
 _NETWORK_SPECIFIC: Final = (3, 0)
 _ALPHANUMERIC: Final = (5, 0)
 _NONE: Final = (0, 0)
-_SHORT_CODE_DIGITS: Final = 8
-"""A number as short as this is a short code: no number in international form is."""
 
 _RECEIPT_ON_ANY_OUTCOME: Final = 1  # SMPP 3.4 §5.2.17
 _DATA: Final = 0x04  # SMPP 3.4 §5.2.19: octets unspecified
@@ -70,7 +68,7 @@ def source_type(sender: str) -> tuple[int, int]:
         return _NONE
     if not sender.isdecimal():
         return _ALPHANUMERIC
-    return _NETWORK_SPECIFIC if len(sender) <= _SHORT_CODE_DIGITS else _INTERNATIONAL
+    return _NETWORK_SPECIFIC if len(sender) <= LONGEST_SHORT_CODE else _INTERNATIONAL
 
 
 def _user_data(segment: Segment, alphabet: str) -> tuple[int, bytes]:

@@ -8,6 +8,9 @@ from typing import Literal
 
 import msgspec
 
+LONGEST_SHORT_CODE = 8
+"""Digits towards a network: a number as short as this is a short code, no international one is."""
+
 
 class Coding(IntEnum):
     """How the octets of a message are meant; the value is the MX parameter ``bits``."""

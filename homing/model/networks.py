@@ -1,7 +1,7 @@
 """Network codes: the words of the MX interface for mobile networks, with country and MCC and MNC.
 
-The codes are those of mx §13; an official list was never published; so another code may be used,
-and is only warned of. MCC and MNC are those that public lists of ITU-T E.212 give to the network of that name
+The codes are those of mx §13. An official list was never published, so another code may be used, and is only
+warned of. MCC and MNC are those that public lists of ITU-T E.212 give to the network of that name
 today; an empty column is a network that is gone, or that never had one of its own. Where a network has become
 another one, its numbers stand with the one whose name they carry now.
 """
@@ -10,7 +10,10 @@ import re
 from collections.abc import Mapping
 from typing import Final, NamedTuple
 
-_FORM: Final = re.compile(r"[A-Z0-9]{1,40}")
+FORM: Final = "[A-Z0-9]{1,40}"
+"""A network code, as a pattern."""
+CARRIER_CODE_FORM: Final = "[0-9]{5,6}"
+"""MCC and MNC in one word, as a pattern."""
 _MCCMNC: Final = re.compile(r"([0-9]{3})[-: ]?([0-9]{2,3})(?![0-9])")
 """Digits as networks write them: 23410, 234-10, 234:10."""
 
@@ -126,7 +129,19 @@ _BY_CARRIER_CODE: Final[Mapping[str, str]] = {
 
 def is_network_code(text: str) -> bool:
     """Whether a word has the form of a network code: upper-case letters and digits."""
-    return _FORM.fullmatch(text) is not None
+    return re.fullmatch(FORM, text) is not None
+
+
+def is_carrier_code(text: str) -> bool:
+    """Whether a word has the form of MCC and MNC."""
+    return re.fullmatch(CARRIER_CODE_FORM, text) is not None
+
+
+def doubt_about(code: str | None) -> str | None:
+    """What to warn of when somebody sets this code; None = nothing."""
+    if code is None or code in CODES:
+        return None
+    return f"{code} is not in the table of networks; it is used as it stands"
 
 
 def network_of(carrier_code: str | None) -> str | None:

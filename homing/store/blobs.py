@@ -11,7 +11,6 @@ Everything here blocks and is called in threads. What goes wrong with the disk i
 import hashlib
 import os
 import tempfile
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -111,8 +110,11 @@ class LocalBlobs:
     def __init__(self, directory: Path) -> None:
         self._directory = directory
         self._incoming = directory / "incoming"
+        self._durable: set[Path] = set()
+        """Directories whose names are on the disk for sure: made or synced in this life."""
         with _disk():
             self._incoming.mkdir(parents=True, exist_ok=True, mode=0o700)
+            _sync(directory.parent)
 
     def spool(self) -> Spool:
         """A place for a message that begins to come in."""
@@ -155,9 +157,10 @@ class LocalBlobs:
     def _name(self, made: Path, sha256: str) -> None:
         """Put a file under its name; over the same content, so that it counts as new."""
         target = self._path(sha256)
-        if not target.parent.is_dir():
+        if target.parent not in self._durable:  # a life before this one may have made it, and not synced
             target.parent.mkdir(exist_ok=True, mode=0o700)
             _sync(self._directory)
+            self._durable.add(target.parent)
         made.replace(target)
         _sync(target.parent)
 
@@ -165,14 +168,10 @@ class LocalBlobs:
         """The content, from its first octet; ``FileNotFoundError`` when it is gone."""
         return self._path(sha256).open("rb")
 
-    def has(self, sha256: str) -> bool:
-        return self._path(sha256).exists()
-
-    def remove(self, sha256: str, now_s: float | None = None) -> bool:
+    def remove(self, sha256: str, now_s: float) -> bool:
         """Take a content away that no row speaks of; one that was just written stays. Whether it is gone."""
         path = self._path(sha256)
         going = path.with_suffix(".going")
-        now_s = time.time() if now_s is None else now_s
         with _disk():
             try:
                 path.replace(going)
@@ -187,9 +186,8 @@ class LocalBlobs:
                 return False
         return True
 
-    def old_names(self, now_s: float | None = None) -> Iterator[str]:
+    def old_names(self, now_s: float) -> Iterator[str]:
         """Contents that are old enough to be orphans, in the order of their names."""
-        now_s = time.time() if now_s is None else now_s
         with _disk():
             for directory in sorted(self._directory.iterdir()):
                 if len(directory.name) != 2 or not set(directory.name) <= _HEX:
@@ -198,9 +196,8 @@ class LocalBlobs:
                     if entry.name.endswith(".zip") and entry.stat().st_mtime <= now_s - ORPHAN_S:
                         yield entry.name.removesuffix(".zip")
 
-    def clear_incoming(self, now_s: float | None = None) -> int:
+    def clear_incoming(self, now_s: float) -> int:
         """Take away what was on its way when a node died."""
-        now_s = time.time() if now_s is None else now_s
         gone = 0
         with _disk():
             leftovers = [*self._incoming.iterdir(), *self._directory.glob("??/*.going")]

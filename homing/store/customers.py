@@ -19,13 +19,12 @@ from homing.model.account import Account, Endpoint, Number
 from homing.model.clock import id_beside, now_ms
 from homing.model.delivery import DeliveryState
 from homing.model.errors import Refusal
-from homing.model.networks import is_network_code, network_of
+from homing.model.networks import is_carrier_code, is_network_code, network_of
 from homing.store import tables as t
 from homing.store.database import Database
 from homing.store.sql import DIRECTORY_VERSION
 
 ACCOUNT_NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
-_CARRIER_CODE = re.compile(r"[0-9]{5,6}")
 ENDPOINT_REMOVED = "endpoint removed"
 """The error of deliveries that were pending at an endpoint when it was removed."""
 END_LIMIT = 5_000
@@ -275,12 +274,11 @@ def add_number(connection: Connection, number: Number) -> Number:
     keyword = (number.keyword or "").strip().casefold()
     if len(keyword.split()) > 1:
         raise Refusal("invalid", "a keyword is one word")
-    network = number.network or network_of(number.carrier_code)
-    if network is not None and not is_network_code(network):
-        raise Refusal("invalid", f"a network code is of upper-case letters and digits, not {network}")
-    if number.carrier_code is not None and not _CARRIER_CODE.fullmatch(number.carrier_code):
+    if number.network is not None and not is_network_code(number.network):
+        raise Refusal("invalid", f"a network code is of upper-case letters and digits, not {number.network}")
+    if number.carrier_code is not None and not is_carrier_code(number.carrier_code):
         raise Refusal("invalid", f"MCC and MNC are 5 or 6 digits, not {number.carrier_code}")
-    made = msgspec.structs.replace(number, number=digits, keyword=keyword or None, network=network)
+    made = msgspec.structs.replace(number, number=digits, keyword=keyword or None)
     n = t.numbers
     owner = connection.scalar(select(n.c.account).where(n.c.number == digits, n.c.keyword == keyword))
     if owner is not None:
@@ -295,7 +293,7 @@ def add_number(connection: Connection, number: Number) -> Number:
         )
     )
     _changed(connection)
-    return made
+    return _with_network(made)
 
 
 def remove_number(connection: Connection, number: str, keyword: str | None) -> Number:
@@ -322,13 +320,22 @@ def numbers(connection: Connection, account: str | None = None) -> Sequence[Numb
 
 
 def _number(row: Any) -> Number:
-    return Number(
-        number=row.number,
-        account=row.account,
-        keyword=row.keyword or None,
-        network=row.network,
-        carrier_code=row.carrier_code,
+    return _with_network(
+        Number(
+            number=row.number,
+            account=row.account,
+            keyword=row.keyword or None,
+            network=row.network,
+            carrier_code=row.carrier_code,
+        )
     )
+
+
+def _with_network(number: Number) -> Number:
+    """Without a network code of its own a number has that of its MCC and MNC: as the table says today."""
+    if number.network is not None:
+        return number
+    return msgspec.structs.replace(number, network=network_of(number.carrier_code))
 
 
 def _spell(number: Number) -> str:

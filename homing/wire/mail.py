@@ -121,7 +121,7 @@ class MailWriter:
 def local_part(number: str) -> str:
     """What stands before the @ for a number, ``+447700900123``, or for an alphanumeric originator."""
     if number.isascii() and number.isdigit():
-        return f"+{number}" if len(number) > _LONGEST_SHORT_CODE else number
+        return _shown(number)
     safe = "".join(character if _ATOM.fullmatch(character) else "_" for character in number[:64])
     return re.sub(r"\.+", ".", safe).strip(".") or "unknown"  # RFC 5322 §3.2.3: no dot at an end
 

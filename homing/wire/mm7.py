@@ -7,19 +7,18 @@ prefix and the version of who asked. Contents are not looked at: an envelope onl
 What goes wrong with a request is an ``Mm7Problem`` with a status code of MM7; ``write_response`` answers it.
 """
 
-from typing import Final, Literal
-from xml.sax.saxutils import escape, quoteattr
+from typing import Final
 
 import msgspec
 from lxml import etree
 
-from homing.wire.xml_document import XmlProblem, is_too_deep, read_document, xml_text
+from homing.model.message import LONGEST_SHORT_CODE
+from homing.wire.soap import SoapVersion
+from homing.wire.xml_document import DEPTH, XmlProblem, is_too_deep, read_document, xml_text
 
-SOAP: Final = "http://schemas.xmlsoap.org/soap/envelope/"
+SOAP: Final = SoapVersion.SOAP11.namespace
 DEFAULT_NAMESPACE: Final = "http://www.3gpp.org/ftp/Specs/archive/23_series/23.140/schema/REL-6-MM7-1-4"
 DEFAULT_VERSION: Final = "6.8.0"
-ENVELOPE_LIMIT: Final = 1_048_576
-"""Octets of an envelope, its contents not counted."""
 _ADDRESSES: Final = 100
 _LONGEST_ADDRESS: Final = 320
 _LONGEST_TEXT: Final = 1_000
@@ -87,14 +86,13 @@ class DeliverReq(msgspec.Struct, frozen=True, kw_only=True):
     linked_id: str = ""
     content_id: str = ""
     """Which part of the request is the content; "" = all but the envelope."""
-    network: str = ""
-    """MCC and MNC, where a provider says them."""
 
 
 class ReportReq(msgspec.Struct, frozen=True, kw_only=True):
     """What has become of a message that was sent: a delivery report, or a read report."""
 
-    operation: Literal["DeliveryReportReq", "ReadReplyReq"]
+    operation: str
+    """``DeliveryReportReq`` or ``ReadReplyReq``."""
     frame: Frame
     message_id: str
     recipient: str = ""
@@ -157,9 +155,7 @@ def read_relay_request(octets: bytes, content_type: str = "") -> Request:
         if name == "DeliverReq":
             return _deliver(operation, frame)
         if name in ("DeliveryReportReq", "ReadReplyReq"):
-            return _report(
-                operation, frame, "ReadReplyReq" if name == "ReadReplyReq" else "DeliveryReportReq"
-            )
+            return _report(operation, frame, name)
     except ValueError as error:
         raise Mm7Problem(FORMAT_CORRUPT, str(error), frame, name) from None
     raise Mm7Problem(UNSUPPORTED_OPERATION, f"{name[:60]} is not done here", frame, name)
@@ -171,8 +167,10 @@ def _operation(octets: bytes, content_type: str) -> tuple[etree._Element, Frame]
         root = read_document(octets, content_type)
     except XmlProblem as problem:
         raise Mm7Problem(FORMAT_CORRUPT, str(problem)) from None
-    if is_too_deep(root) or etree.QName(root).localname != "Envelope":
-        raise Mm7Problem(FORMAT_CORRUPT, "a SOAP envelope of usual depth is expected")
+    if etree.QName(root).localname != "Envelope":
+        raise Mm7Problem(FORMAT_CORRUPT, "the root is not a SOAP envelope")
+    if is_too_deep(root):
+        raise Mm7Problem(FORMAT_CORRUPT, f"elements lie more than {DEPTH} deep")
     bodies = _named(root, "Body")
     contents = [] if not bodies else list(bodies[0])
     if len(contents) != 1:
@@ -210,7 +208,7 @@ def _deliver(operation: etree._Element, frame: Frame) -> DeliverReq:
     found = DeliverReq(
         frame=frame, sender=sender, to=listed("To"), cc=listed("Cc"), bcc=listed("Bcc"),
         subject=_text(operation, "Subject"), linked_id=_text(operation, "LinkedID"),
-        content_id=href.strip().removeprefix("cid:").strip("<>"), network=_text(operation, "NetworkID"),
+        content_id=href.strip().removeprefix("cid:").strip("<>"),
     )  # fmt: skip
     if not (found.to or found.cc or found.bcc):
         raise ValueError("Recipients are missing")
@@ -219,9 +217,7 @@ def _deliver(operation: etree._Element, frame: Frame) -> DeliverReq:
     return found
 
 
-def _report(
-    operation: etree._Element, frame: Frame, name: Literal["DeliveryReportReq", "ReadReplyReq"]
-) -> ReportReq:
+def _report(operation: etree._Element, frame: Frame, name: str) -> ReportReq:
     message_id = _text(operation, "MessageID")
     if not message_id:
         raise ValueError("MessageID is missing")
@@ -282,36 +278,41 @@ def write_response(
     """The answer to a request: ``DeliverRsp`` to a ``DeliverReq`` and so on, else ``VASPErrorRsp``."""
     known = ("DeliverReq", "DeliveryReportReq", "ReadReplyReq")
     name = operation.removesuffix("Req") + "Rsp" if operation in known else "VASPErrorRsp"
-    said = STATUS_TEXTS.get(code, "Error") if text is None else text
-    fields = f"<StatusCode>{code}</StatusCode><StatusText>{_xml(said)}</StatusText>"
+    envelope = _Envelope(frame, name)
+    envelope.add(envelope.body, "MM7Version", frame.version)
+    status = envelope.add(envelope.body, "Status")
+    envelope.add(status, "StatusCode", str(code))
+    envelope.add(status, "StatusText", STATUS_TEXTS.get(code, "Error") if text is None else text)
     if details:
-        fields += f"<Details>{_xml(details[:_LONGEST_TEXT])}</Details>"
-    return _envelope(frame, name, f"<MM7Version>{_xml(frame.version)}</MM7Version><Status>{fields}</Status>")
+        envelope.add(status, "Details", details[:_LONGEST_TEXT])
+    return envelope.octets()
 
 
-def _envelope(frame: Frame, name: str, content: str) -> bytes:
-    """An envelope in the way of a frame; ``content`` is written without prefixes."""
-    prefix = "" if frame.prefix is None or not frame.namespace else f"{frame.prefix}:"
-    declared = ""
-    if frame.namespace:
-        declared = f" xmlns{':' if prefix else ''}{prefix.rstrip(':')}={quoteattr(frame.namespace)}"
-    header = f'<TransactionID{declared} env:mustUnderstand="1">{_xml(frame.transaction_id)}</TransactionID>'
-    body = f"<{name}{declared}>{content}</{name}>"
-    if prefix:
-        header, body = _prefixed(header, prefix), _prefixed(body, prefix)
-    return (
-        f'<?xml version="1.0" encoding="UTF-8"?>\n<env:Envelope xmlns:env="{SOAP}"><env:Header>{header}'
-        f"</env:Header><env:Body>{body}</env:Body></env:Envelope>\n"
-    ).encode()
+class _Envelope:
+    """An envelope in the way of a frame, with one element in its body."""
 
+    def __init__(self, frame: Frame, name: str) -> None:
+        self._namespace = frame.namespace
+        spaces = {frame.prefix: frame.namespace} if frame.namespace else None
+        self._root = etree.Element(f"{{{SOAP}}}Envelope", nsmap={"env": SOAP})
+        header = etree.SubElement(self._root, f"{{{SOAP}}}Header")
+        transaction = etree.SubElement(header, self._tag("TransactionID"), nsmap=spaces)
+        transaction.set(f"{{{SOAP}}}mustUnderstand", "1")
+        transaction.text = xml_text(frame.transaction_id)
+        body = etree.SubElement(self._root, f"{{{SOAP}}}Body")
+        self.body = etree.SubElement(body, self._tag(name), nsmap=spaces)
 
-def _prefixed(text: str, prefix: str) -> str:
-    """The prefix put before each element's name; texts have no ``<``, they are escaped."""
-    return text.replace("</", "\0").replace("<", f"<{prefix}").replace("\0", f"</{prefix}")
+    def add(self, parent: etree._Element, name: str, text: str = "") -> etree._Element:
+        added = etree.SubElement(parent, self._tag(name))
+        added.text = xml_text(text) or None
+        return added
 
+    def octets(self) -> bytes:
+        octets: bytes = etree.tostring(self._root, xml_declaration=True, encoding="UTF-8")
+        return octets
 
-def _xml(text: str) -> str:
-    return escape(xml_text(text))
+    def _tag(self, name: str) -> str:
+        return f"{{{self._namespace}}}{name}" if self._namespace else name
 
 
 # --- submissions to a relay, and what it says ---
@@ -320,31 +321,35 @@ def _xml(text: str) -> str:
 def write_submit(submit: Submit) -> bytes:
     """The envelope of a SubmitReq, its elements in the order of the schema."""
     s = submit
-    sender = f"<SenderAddress>{_address(s.sender)}</SenderAddress>" if s.sender else ""
-    who = "".join(
-        f"<{name}>{_xml(value)}</{name}>"
-        for name, value in (("VASPID", s.vasp_id), ("VASID", s.vas_id))
-        if value
-    )
-    content = (
-        f"<MM7Version>{_xml(s.version)}</MM7Version><SenderIdentification>{who}{sender}</SenderIdentification>"
-        f"<Recipients><To>{_address(s.recipient)}</To></Recipients>"
-        f"<DeliveryReport>{_boolean(s.wants_delivery_report)}</DeliveryReport>"
-        f"<ReadReply>{_boolean(s.wants_read_report)}</ReadReply>"
-        + (f"<Subject>{_xml(s.subject)}</Subject>" if s.subject else "")
-        + f'<Content href={quoteattr("cid:" + xml_text(s.content_id))} allowAdaptations="true"/>'
-    )
     frame = Frame(namespace=s.namespace, version=s.version, transaction_id=s.transaction_id, prefix=None)
-    return _envelope(frame, "SubmitReq", content)
+    envelope = _Envelope(frame, "SubmitReq")
+    body, add = envelope.body, envelope.add
+    add(body, "MM7Version", s.version)
+    who = add(body, "SenderIdentification")
+    for name, value in (("VASPID", s.vasp_id), ("VASID", s.vas_id)):
+        if value:
+            add(who, name, value)
+    if s.sender:
+        add(add(who, "SenderAddress"), *_address(s.sender))
+    add(add(add(body, "Recipients"), "To"), *_address(s.recipient))
+    add(body, "DeliveryReport", _boolean(s.wants_delivery_report))
+    add(body, "ReadReply", _boolean(s.wants_read_report))
+    if s.subject:
+        add(body, "Subject", s.subject)
+    content = add(body, "Content")
+    content.set("href", f"cid:{xml_text(s.content_id)}")
+    content.set("allowAdaptations", "true")
+    return envelope.octets()
 
 
-def _address(address: str) -> str:
+def _address(address: str) -> tuple[str, str]:
+    """The element that an address stands in, and its text."""
     digits = address.removeprefix("+")
     if "@" in address:
-        return f"<RFC2822Address>{_xml(address)}</RFC2822Address>"
-    if digits.isdigit() and len(digits) > 6:
-        return f"<Number>+{digits}</Number>"
-    return f"<ShortCode>{_xml(address)}</ShortCode>"
+        return "RFC2822Address", address
+    if digits.isascii() and digits.isdigit() and len(digits) > LONGEST_SHORT_CODE:
+        return "Number", f"+{digits}"
+    return "ShortCode", address
 
 
 def _boolean(value: bool) -> str:

@@ -198,6 +198,27 @@ def test_right_logins_at_once_hold_up_each_other_but_are_never_refused(world: Wo
     asyncio.run(main())
 
 
+def test_those_who_wait_with_the_same_password_are_verified_once(world: World, verified: list[str]) -> None:
+    kept = hash_password("right")
+    others = [
+        msgspec.structs.replace(ACME, name=f"a{n}", token=f"t{n}", api_key_hash=f"k{n}", password_hash=kept)
+        for n in range(PER_MIN)
+    ]
+    world.directory = Directory([ACME, *others])
+
+    async def main() -> None:
+        ahead = [asyncio.ensure_future(world.tries("right", other.name)) for other in others]
+        await asyncio.sleep(0)  # they hold all that is left of the address
+        late = await asyncio.gather(*(world.tries("right") for _ in range(20)))
+        assert late == ["acme"] * 20
+        await asyncio.gather(*ahead)
+        assert len(verified) == PER_MIN + 1
+        for n in range(PER_MIN):  # everything was given back
+            assert await world.tries(f"wrong {n}", "nobody") == "unauthorised"
+
+    asyncio.run(main())
+
+
 def test_who_goes_away_while_his_password_is_verified_has_made_no_wrong_guess(world: World) -> None:
     async def main() -> None:
         for _ in range(2 * PER_MIN):

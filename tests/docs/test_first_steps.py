@@ -17,6 +17,7 @@ from threading import Event
 import pytest
 
 from tests.docs.pages import ROOT, blocks
+from tests.programs import is_to_be_tried
 
 BIN = Path(sys.executable).parent
 _DONE_ELSEWHERE = ("git ", "cd ", "make ", ". ", "pip ")
@@ -30,11 +31,6 @@ def free_port() -> int:
 
 
 TUTORIAL = ROOT / "docs" / "tutorial"
-
-
-def has(program: str) -> bool:
-    """Whether it can be tried here; continuous integration must have all."""
-    return shutil.which(program) is not None or os.environ.get("CI") == "true"
 
 
 class Terminal:
@@ -185,7 +181,7 @@ def test_the_steps_of_the_tutorial(tmp_path: Path) -> None:
         ]  # fmt: skip
 
 
-@pytest.mark.parametrize("language", [name for name in ("python", "php") if name == "python" or has(name)])
+@pytest.mark.parametrize("language", ["python", *filter(is_to_be_tried, ["php"])])
 def test_the_steps_of_collecting_by_soap(tmp_path: Path, language: str) -> None:
     with terminal(tmp_path) as t:
         printed = {}

@@ -5,9 +5,7 @@ PHP is not tried on a machine that does not have it, but continuous integration 
 
 import asyncio
 import json
-import os
 import poplib
-import shutil
 from collections.abc import Callable
 from email import message_from_bytes, policy
 from email.message import EmailMessage
@@ -22,12 +20,11 @@ from homing.store import tables as t
 from homing.store.create import open_store
 from tests.journeys.far import PASSWORD, NodeProcess, free_port, sqlite_url
 from tests.links.smsc import until
+from tests.programs import is_to_be_tried
 
 Make = Callable[..., Any]
 SOAP_PROGRAM = Path(__file__).with_name("soap_program.php")
-FOUND = [
-    name for name in ("zeep", "php") if name == "zeep" or shutil.which(name) or os.environ.get("CI") == "true"
-]
+FOUND = ["zeep", *filter(is_to_be_tried, ["php"])]
 
 
 async def program(*command: str) -> list[str]:

@@ -5,7 +5,6 @@ A program that the machine does not have is not tried, but continuous integratio
 
 import asyncio
 import os
-import shutil
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -23,16 +22,13 @@ from homing.store import tables as t
 from homing.store.create import open_store
 from tests.journeys.far import PASSWORD, NodeProcess, config, enrol, free_port, sqlite_url
 from tests.journeys.mail_programs import PROGRAMS, Account, Program, inbox
+from tests.programs import is_to_be_tried
 from tests.store import rows
 
 MAILS = 1000
 HALF_WAY = 250_000
 """Octets from the node: somewhat less than half of those of a mailbox."""
-FOUND = [
-    name
-    for name in PROGRAMS
-    if name == "poplib" or shutil.which(name) is not None or os.environ.get("CI") == "true"
-]
+FOUND = [name for name in PROGRAMS if name == "poplib" or is_to_be_tried(name)]
 STATUSES = tuple(status.value for status in Status if is_wanted(status, 7))
 
 

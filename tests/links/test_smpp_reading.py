@@ -88,6 +88,7 @@ def test_text_is_decoded_as_the_link_means_it(
         ({0x1403: b"00101"}, {"network_tlv": 0x1403, "network": "OURS"}, None, "00101"),
         ({0x1403: b"\xff"}, {"network_tlv": 0x1403, "network": "OURS"}, "OURS", None),
         ({0x1404: b"23430"}, {"network_tlv": 0x1403}, None, None),
+        ({0: b"23430"}, {"network": "OURS"}, "OURS", None),
     ],
 )
 def test_the_network_is_what_the_pdu_says_or_the_link(

@@ -92,6 +92,12 @@ def test_it_is_on_the_disk_before_it_is_told(blobs: LocalBlobs, monkeypatch: pyt
     monkeypatch.setattr(Path, "replace", replaced)
     kept(blobs)
     assert done == ["file", "directory", "name", "directory"]
+    done.clear()
+    kept(blobs)
+    assert done == ["file", "name", "directory"]
+    done.clear()
+    kept(LocalBlobs(blobs._directory))  # the life before may have died between making and syncing
+    assert done == ["directory", "file", "directory", "name", "directory"]
 
 
 def test_what_is_not_kept_leaves_nothing(blobs: LocalBlobs, tmp_path: Path) -> None:
@@ -104,16 +110,16 @@ def test_what_is_not_kept_leaves_nothing(blobs: LocalBlobs, tmp_path: Path) -> N
 
 def test_what_was_on_its_way_when_a_node_died_goes_later(blobs: LocalBlobs, tmp_path: Path) -> None:
     spooled(blobs, PARTS)
-    assert blobs.clear_incoming() == 0
+    assert blobs.clear_incoming(time.time()) == 0
     assert blobs.clear_incoming(time.time() + LATER) == 1
     assert files(tmp_path) == []
 
 
 def test_a_content_goes_when_it_is_old_and_not_before(blobs: LocalBlobs, tmp_path: Path) -> None:
     content = kept(blobs)
-    assert not blobs.remove(content.sha256)
-    assert list(blobs.old_names()) == []
-    assert blobs.has(content.sha256)
+    assert not blobs.remove(content.sha256, time.time())
+    assert list(blobs.old_names(time.time())) == []
+    assert blobs._path(content.sha256).exists()
     assert list(blobs.old_names(time.time() + LATER)) == [content.sha256]
     assert blobs.remove(content.sha256, time.time() + LATER)
     assert not blobs.remove(content.sha256, time.time() + LATER)
@@ -137,8 +143,8 @@ def test_one_that_is_written_again_while_it_goes_stays(
     path = blobs._path(content.sha256)
     os.utime(path, (0, 0))
     monkeypatch.setattr(Path, "replace", written_before)
-    assert not blobs.remove(content.sha256)
-    assert blobs.has(content.sha256)
+    assert not blobs.remove(content.sha256, time.time())
+    assert blobs._path(content.sha256).exists()
 
 
 def test_trouble_with_the_disk_is_said(tmp_path: Path) -> None:

@@ -4,10 +4,12 @@ from typing import Any
 
 import msgspec
 import pytest
+from sqlalchemy import select
 
 from homing.model.account import Account, Endpoint, Number
 from homing.model.errors import Refusal
 from homing.store import customers
+from homing.store import tables as t
 from homing.store.database import Database
 from homing.store.sql import Transaction
 from homing.store.statements import Statements
@@ -166,6 +168,10 @@ def test_a_number_belongs_to_one_account_per_keyword(database: Database) -> None
             Number(number="60999", account="b", keyword=" Straße "),
         ):
             customers.add_number(connection, number)
+        made = customers.add_number(connection, Number(number="60998", account="a", carrier_code="23420"))
+        assert made.network == "THREEUK"
+        assert connection.scalar(select(t.numbers.c.network).where(t.numbers.c.number == "60998")) is None
+        assert customers.remove_number(connection, "60998", None).network == "THREEUK"  # as it is read
         assert customers.numbers(connection) == [
             Number(number="447700900001", account="a", network="NET", carrier_code="23415"),
             Number(number="60999", account="a"),

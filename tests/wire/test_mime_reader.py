@@ -3,6 +3,7 @@
 import random
 from collections.abc import Sequence
 from email import message_from_bytes
+from email.encoders import encode_base64, encode_quopri
 from email.message import Message
 from typing import Any
 
@@ -173,12 +174,8 @@ def entity(parts: Sequence[tuple[bytes, str]], boundary: str) -> Message:
         part["Content-Type"] = "application/octet-stream"
         part.set_payload(octets)
         if encoding == "base64":
-            from email.encoders import encode_base64
-
             encode_base64(part)
         elif encoding == "quoted-printable":
-            from email.encoders import encode_quopri
-
             encode_quopri(part)
         made.attach(part)
     return made

@@ -124,7 +124,8 @@ def test_reports(name: str) -> None:
         (envelope("<DeliverReq><Sender>" + "1" * 321 + "</Sender></DeliverReq>"), FORMAT_CORRUPT, "320 char"),
         (envelope("<DeliverReq>" + "<a/>" * 201 + "</DeliverReq>"), FORMAT_CORRUPT, "200 elements"),
         (envelope("<ReadReplyReq/>"), FORMAT_CORRUPT, "MessageID is missing"),
-        (envelope("<a>" * 40 + "</a>" * 40), FORMAT_CORRUPT, "depth"),
+        (envelope("<a>" * 40 + "</a>" * 40), FORMAT_CORRUPT, "32 deep"),
+        (b"<Envelope>" + b"<a>" * 40 + b"</a>" * 40 + b"</Envelope>", FORMAT_CORRUPT, "32 deep"),
     ],
 )  # fmt: skip
 def test_what_is_refused_says_why(octets: bytes, code: int, details: str) -> None:
