@@ -2,8 +2,8 @@
 
 A message that comes in is spooled into a file of its own, part by part. ``keep`` makes the content zip of it
 and returns when that survives a loss of power: the octets and the names on the way to them are on the disk.
-The same content is one file, however many messages have it. What is spooled and not kept, and what no row of
-the store speaks of, is taken away by upkeep.
+The same content is one file, however many messages have it. ``old_names``, ``remove`` and ``clear_leftovers``
+take away what no row of the store speaks of, and what was on its way when a node died.
 
 Everything here blocks and is called in threads. What goes wrong with the disk is ``StoreUnavailable``.
 """
@@ -176,10 +176,7 @@ class LocalBlobs:
             try:
                 path.replace(going)
                 if going.stat().st_mtime > now_s - ORPHAN_S:
-                    # Somebody has written it again: nobody may have missed it yet.
-                    with suppress(FileExistsError):
-                        os.link(going, path)
-                    going.unlink()
+                    _put_back(going)  # somebody has written it again, and nobody has missed it yet
                     return False
                 going.unlink()
             except FileNotFoundError:
@@ -196,12 +193,13 @@ class LocalBlobs:
                     if entry.name.endswith(".zip") and entry.stat().st_mtime <= now_s - ORPHAN_S:
                         yield entry.name.removesuffix(".zip")
 
-    def clear_incoming(self, now_s: float) -> int:
-        """Take away what was on its way when a node died."""
+    def clear_leftovers(self, now_s: float) -> int:
+        """Take away what was on its way when a node died, put back what was about to go. How many went."""
         gone = 0
         with _disk():
-            leftovers = [*self._incoming.iterdir(), *self._directory.glob("??/*.going")]
-            for path in leftovers:
+            for going in self._directory.glob("??/*.going"):
+                _put_back(going)
+            for path in self._incoming.iterdir():
                 with suppress(FileNotFoundError):
                     if path.stat().st_mtime <= now_s - ORPHAN_S:
                         path.unlink()
@@ -212,6 +210,13 @@ class LocalBlobs:
         if len(sha256) != 64 or not set(sha256) <= _HEX:
             raise ValueError("not the name of a content")
         return self._directory / sha256[:2] / f"{sha256}.zip"
+
+
+def _put_back(going: Path) -> None:
+    """Give a content its name again, unless it was written anew meanwhile."""
+    with suppress(FileExistsError):
+        os.link(going, going.with_suffix(".zip"))
+    going.unlink()
 
 
 def _sync(directory: Path) -> None:

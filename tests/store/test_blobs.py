@@ -110,8 +110,8 @@ def test_what_is_not_kept_leaves_nothing(blobs: LocalBlobs, tmp_path: Path) -> N
 
 def test_what_was_on_its_way_when_a_node_died_goes_later(blobs: LocalBlobs, tmp_path: Path) -> None:
     spooled(blobs, PARTS)
-    assert blobs.clear_incoming(time.time()) == 0
-    assert blobs.clear_incoming(time.time() + LATER) == 1
+    assert blobs.clear_leftovers(time.time()) == 0
+    assert blobs.clear_leftovers(time.time() + LATER) == 1
     assert files(tmp_path) == []
 
 
@@ -145,6 +145,17 @@ def test_one_that_is_written_again_while_it_goes_stays(
     monkeypatch.setattr(Path, "replace", written_before)
     assert not blobs.remove(content.sha256, time.time())
     assert blobs._path(content.sha256).exists()
+
+
+def test_one_that_was_about_to_go_when_a_node_died_is_put_back(blobs: LocalBlobs, tmp_path: Path) -> None:
+    content = kept(blobs)
+    path = blobs._path(content.sha256)
+    path.rename(path.with_suffix(".going"))
+    assert blobs.clear_leftovers(time.time()) == 0
+    assert files(tmp_path) == [str(path.relative_to(tmp_path))]
+    os.link(path, path.with_suffix(".going"))  # and it was written again meanwhile
+    blobs.clear_leftovers(time.time())
+    assert files(tmp_path) == [str(path.relative_to(tmp_path))]
 
 
 def test_trouble_with_the_disk_is_said(tmp_path: Path) -> None:
