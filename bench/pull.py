@@ -31,9 +31,10 @@ PAGE = 300
 LIMIT_S = 120.0
 MAILS = (
     "INSERT INTO messages SELECT :first + i, :at_ms, 'far', '447700' || printf('%06d', i), :number, :account,"
-    " 7, 'B' || i || ' your code is 4711', x'', x'', NULL, 1, 1, NULL, NULL FROM n",
+    " 7, 'B' || i || ' your code is 4711', x'', x'', NULL, 1, 1, NULL, NULL, NULL FROM n",
     "INSERT INTO submissions SELECT :first + :count + i, :account, '60999', '447700' || printf('%06d', i),"
-    " :content, 1, 7, NULL, 0, 0, NULL, NULL, 0, 'DELIVERED', 'delivered', 1, 'far', :at_ms, 0, 1, 0 FROM n",
+    " :content, 1, 7, NULL, 0, 0, NULL, NULL, 0, 'DELIVERED', 'delivered', 1, 'far', :at_ms, 0, 1, 0, NULL"
+    " FROM n",
     "INSERT INTO reports SELECT :first + 2 * :count + i, :first + :count + i, :account, :at_ms, 'DELIVERED',"
     " 'delivered', '000', 1 FROM n",
 )

@@ -19,13 +19,13 @@ PHONE = "'447700' || printf('%06d', i % 1000000)"
 COUNTED = "WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i + 1 < :count) "
 MESSAGES = (
     "INSERT INTO messages SELECT :first + i * :step, :at_ms, 'far', {phone}, :number, 'customer0', 7,"
-    " 'B' || i || ' your code is 4711', x'', x'', NULL, 1, 1, NULL, NULL FROM n",
+    " 'B' || i || ' your code is 4711', x'', x'', NULL, 1, 1, NULL, NULL, NULL FROM n",
     "INSERT INTO ledger SELECT :first + i * :step, 'message', 'customer0', NULL, {phone}, :number, NULL, 1,"
     " NULL, NULL, NULL, NULL FROM n",
 )
 REPORTS = (
     "INSERT INTO submissions SELECT :first + i * :step, 'customer0', '60999', {phone}, :content, 1, 7, NULL,"
-    " 0, 0, NULL, NULL, 0, 'DELIVERED', 'delivered', 1, 'far', :at_ms, 0, 1, 0 FROM n",
+    " 0, 0, NULL, NULL, 0, 'DELIVERED', 'delivered', 1, 'far', :at_ms, 0, 1, 0, NULL FROM n",
     "INSERT INTO ledger SELECT :first + i * :step, 'submission', 'customer0', NULL, '60999', {phone}, NULL,"
     " 1, 'ACCEPTED', NULL, NULL, NULL FROM n",
     "INSERT INTO segments SELECT :first + i * :step, 1, 'far', 'past', printf('%016x', i * 7919),"

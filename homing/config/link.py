@@ -1,4 +1,4 @@
-"""The settings of one link, ``[[link]]``: an SMPP 3.4 connection towards a network, or the simulator."""
+"""The settings of one link, ``[[link]]``: SMPP 3.4 or MM7 towards a network, or the simulator."""
 
 from pathlib import Path
 from typing import Annotated, Literal
@@ -20,7 +20,8 @@ class LinkSettings(Section, frozen=True, kw_only=True):
         ),
     ]
     kind: Annotated[
-        Literal["smpp", "simulator"], about("An SMPP 3.4 connection, or the built-in simulator.")
+        Literal["smpp", "mm7", "simulator"],
+        about("An SMPP 3.4 connection, MM7 with an MMS relay, or the built-in simulator."),
     ] = "smpp"
     host: Annotated[str, about("Name or address of the SMSC.", sample="smsc.example.net")] = ""
     port: Annotated[int, about("Port of the SMSC.", ge=1, le=65535)] = 2775
@@ -154,13 +155,49 @@ class LinkSettings(Section, frozen=True, kw_only=True):
     no_receipt_after_h: Annotated[
         float, about("A submission that hears nothing for this long ends UNKNOWN.", gt=0)
     ] = 72.0
+    user: Annotated[
+        str,
+        about(
+            "User that the relay logs in with, and we at the relay (mm7).",
+            pattern=r"^[ -9;-~]{0,64}\Z",
+            sample="relay",
+            unset="none",
+        ),
+    ] = ""
+    addresses: Annotated[
+        tuple[str, ...],
+        about(
+            "Addresses or networks that the relay may come from (mm7).",
+            sample=["192.0.2.0/24"],
+            unset="any",
+        ),
+    ] = ()
+    submit_url: Annotated[
+        str,
+        about(
+            'Where the relay takes MMS (mm7); "simulator" = a simulated one in this node.',
+            pattern=r"^(simulator|https?://[^\s@#]+)?\Z",
+            sample="https://mmsc.example.net/mm7",
+            unset="MMS are only received here",
+        ),
+    ] = ""
+    vasp_id: Annotated[
+        str, about("VASPID that the relay knows us by (mm7).", pattern=r"^[ -~]{0,64}\Z", sample="homing")
+    ] = ""
+    vas_id: Annotated[str, about("VASID, if the relay wants one (mm7).", pattern=r"^[ -~]{0,64}\Z")] = ""
+    mm7_namespace: Annotated[str, about("Namespace of what we send (mm7).", pattern=r"^[!-~]{1,200}\Z")] = (
+        "http://www.3gpp.org/ftp/Specs/archive/23_series/23.140/schema/REL-6-MM7-1-4"
+    )
+    mm7_version: Annotated[str, about("MM7Version of what we send (mm7).", pattern=r"^[0-9.]{1,20}\Z")] = (
+        "6.8.0"
+    )
     id_scope: Annotated[
         str,
         about(
             "Receipts are matched within one scope: one account at one SMSC. "
             "The same word on two links joins them.",
             sample="homing@smsc.example.net:2775",
-            unset="system_id@host:port",
+            unset="system_id@host:port, or name@mm7",
         ),
     ] = ""
 
@@ -171,7 +208,7 @@ class LinkSettings(Section, frozen=True, kw_only=True):
             force(self, "system_id", self.name)
         if not self.id_scope:
             place = "simulator" if simulated else f"{self.host}:{self.port}"
-            force(self, "id_scope", f"{self.system_id}@{place}")
+            force(self, "id_scope", f"{self.name}@mm7" if self.kind == "mm7" else f"{self.system_id}@{place}")
         force(
             self, "prefixes", tuple(prefix.removeprefix("+").removeprefix("00") for prefix in self.prefixes)
         )

@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable, Iterator
 from ipaddress import ip_address, ip_network
 from typing import Any, NamedTuple
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from homing.config.link import LinkSettings
@@ -15,6 +16,7 @@ from homing.config.section import Section
 from homing.config.settings import (
     CreditsSettings,
     HttpSettings,
+    MmsSettings,
     Pop3Settings,
     PushSettings,
     Settings,
@@ -144,21 +146,64 @@ def _credits(credits: CreditsSettings) -> Iterator[Finding]:
             yield Finding(
                 ("prices",), f"{prefix!r} is no beginning of a number", 'digits only, for example "44"'
             )
-    for key, price in (("price", credits.price), *(("prices", each) for each in credits.prices.values())):
+    plain = (("price", credits.price), ("mms_price", credits.mms_price))
+    for key, price in (*plain, *(("prices", each) for each in credits.prices.values())):
         if not (price <= 1e6 and round(price, 4) == price):
             yield Finding((key,), f"{price} is no price", "up to 4 decimals, at most 1,000,000")
+
+
+def _mms(mms: MmsSettings) -> Iterator[Finding]:
+    if mms.max_part_bytes > mms.max_message_bytes:
+        yield Finding(
+            ("max_part_bytes", "max_message_bytes"),
+            f"must not exceed max_message_bytes, {mms.max_message_bytes}",
+        )
+    if bool(mms.s3_access_key_id) != bool(mms.s3_secret_access_key):
+        missing = "s3_secret_access_key" if mms.s3_access_key_id else "s3_access_key_id"
+        yield Finding((missing,), "is missing", "a key has a name and a secret")
 
 
 def _simulator(simulator: SimulatorSettings) -> Iterator[Finding]:
     yield from _listens(simulator, "listen")
 
 
+def _mm7(link: LinkSettings) -> Iterator[Finding]:
+    if not (link.user or link.addresses):
+        yield Finding(
+            ("user", "addresses"),
+            "anybody could send MMS here",
+            "set user and password, or the addresses of the relay",
+        )
+    if bool(link.user) != bool(link.password):
+        yield Finding(
+            ("password" if link.user else "user",), "is missing", "the relay logs in with user and password"
+        )
+    for network in link.addresses:
+        try:
+            ip_network(network, strict=False)
+        except ValueError:
+            yield Finding(
+                ("addresses",), f"{network!r} is no address and no network", "for example 192.0.2.0/24"
+            )
+    if link.submit_url not in ("", "simulator"):
+        try:
+            if urlsplit(link.submit_url).port == 0:
+                raise ValueError
+        except ValueError:
+            yield Finding(("submit_url",), "its host or port cannot be read")
+
+
 def _link(link: LinkSettings) -> Iterator[Finding]:
+    if link.kind == "mm7":
+        yield from _mm7(link)
+        secured = link.submit_url.startswith("https:")
+    else:
+        secured = link.tls
     if link.kind == "smpp":
         for key in ("host", "system_id"):
             if not getattr(link, key):
                 yield Finding((key, "kind"), "is missing", 'a link of kind "smpp" needs it')
-    if not link.tls:
+    if not secured:
         for key in ("tls_ca_file", "tls_certificate", "tls_key", "tls_server_name"):
             if getattr(link, key):
                 yield Finding((key, "tls"), "has no effect without TLS", "set tls = true, or remove it")
@@ -218,6 +263,7 @@ def _is_timezone(name: str) -> bool:
 _RULES: dict[type[Section], Callable[[Any], Iterator[Finding]]] = {
     HttpSettings: _http,
     CreditsSettings: _credits,
+    MmsSettings: _mms,
     Pop3Settings: _pop3,
     SmtpSettings: _smtp,
     PushSettings: _push,

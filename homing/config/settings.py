@@ -260,6 +260,59 @@ class CreditsSettings(Section, frozen=True, kw_only=True):
             unset="price for all",
         ),
     ] = msgspec.field(default_factory=dict)
+    mms_price: Annotated[float, about("Credits for an MMS, whatever is in it.", ge=0)] = 1.0
+
+
+class MmsSettings(Section, frozen=True, kw_only=True):
+    """Contents of MMS: where they are kept, for how long, and how large they may be."""
+
+    store: Annotated[
+        str,
+        about(
+            '"local" keeps contents in a directory; a URL like "s3://bucket/prefix" where S3 is spoken.',
+            pattern=r"^(local|s3://[a-z0-9][a-z0-9.-]{1,62}(/[A-Za-z0-9._/-]{0,200})?)\Z",
+        ),
+    ] = "local"
+    directory: Annotated[
+        Path | None,
+        about("Directory of contents; nodes of one store share it.", sample="mms", unset="mms in data_dir"),
+    ] = None
+    s3_endpoint: Annotated[
+        str,
+        about(
+            "Address of the S3 service.",
+            pattern=r"^(https?://[^\s@]+)?\Z",
+            sample="https://s3.example.net",
+            unset="that of AWS",
+        ),
+    ] = ""
+    s3_region: Annotated[str, about("Region of the bucket.", pattern=r"^[a-z0-9-]{1,40}\Z")] = "us-east-1"
+    s3_access_key_id: Annotated[
+        str, about("Name of the access key.", sample="homing", unset="that of the environment")
+    ] = ""
+    s3_secret_access_key: Annotated[
+        str, about("The access key.", sample="s3cret", unset="that of the environment", secret=True)
+    ] = ""
+    retention_d: Annotated[
+        float, about("How long a content can be retrieved; a day more after a late push.", ge=1)
+    ] = 7.0
+    max_message_bytes: Annotated[
+        int, about("A larger MMS is refused, in each direction.", ge=1024, le=1 << 30)
+    ] = 10_485_760
+    max_part_bytes: Annotated[int, about("The same for one part of it.", ge=1024, le=1 << 30)] = 10_485_760
+    fetch_s: Annotated[float, about("Time to fetch a content from the url of a SendMMS.", ge=1, le=300)] = (
+        30.0
+    )
+    public_url: Annotated[
+        str,
+        about(
+            "How customers reach this gateway, for the links of parts in json pushes.",
+            pattern=r"^(https?://[^\s@?#]+)?\Z",
+            sample="https://gateway.example.net",
+            unset="the address of [http] listen",
+        ),
+    ] = ""
+    link_s: Annotated[int, about("How long such a link may be used.", ge=60, le=604_800)] = 3600
 
 
 class IntakeSettings(Section, frozen=True, kw_only=True):
@@ -313,6 +366,7 @@ class Settings(Section, frozen=True, kw_only=True):
     push: PushSettings = PushSettings()
     submit: SubmitSettings = SubmitSettings()
     credits: CreditsSettings = CreditsSettings()
+    mms: MmsSettings = MmsSettings()
     intake: IntakeSettings = IntakeSettings()
     log: LogSettings = LogSettings()
     simulator: SimulatorSettings = SimulatorSettings()

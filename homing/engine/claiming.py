@@ -63,7 +63,7 @@ def find_due(transaction: Transaction, items: list[int]) -> list[Sequence[int]]:
 
 def _read_events(transaction: Transaction, rows: Sequence[Any]) -> dict[int, Event]:
     messages = [row.event for row in rows if row.kind == "message"]
-    reports = [row.event for row in rows if row.kind == "report"]
+    reports = [row.event for row in rows if row.kind in ("report", "mms-report")]
     events: dict[int, Event] = {row.id: message_of(row) for row in transaction.messages_by_id(messages)}
     events.update({row.id: report_of(row) for row in transaction.reports_by_id(reports)})
     return events

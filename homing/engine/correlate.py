@@ -12,12 +12,12 @@ from typing import Any
 
 import msgspec
 
+from homing.engine.case import STATUS, Case, WithId, Written, reason_of
 from homing.engine.directory import Directory
 from homing.engine.fanout import FanOut
 from homing.engine.matching import Matching, key_of, keys_of, of_answer, spelling_of
 from homing.engine.ports import Transaction
 from homing.engine.rows import (
-    Row,
     ledger_of_report,
     parked_receipt_of,
     parked_row,
@@ -26,7 +26,14 @@ from homing.engine.rows import (
 )
 from homing.model.clock import Ids
 from homing.model.delivery import Delivery
-from homing.model.report import Receipt, Report, Status, fold, is_final, may_follow
+from homing.model.report import (
+    READ_REASONS,
+    READ_REPORT_BIT,
+    Receipt,
+    Report,
+    Status,
+    may_follow,
+)
 from homing.wire.message_id import Spelling, candidates, canonical
 
 
@@ -64,69 +71,7 @@ class Matched(msgspec.Struct, frozen=True, kw_only=True):
 
 
 _NOTHING = Matched()
-_UNTOLD = frozenset({Status.ACCEPTED, Status.SENT})
-_STATUS = {status.value: status for status in Status}
 _SENT = Status.SENT.value
-
-
-class _Case:
-    """One submission while receipts and answers about it are applied."""
-
-    __slots__ = ("reports_made", "row", "segments", "status")
-
-    def __init__(self, row: Any, segments: dict[int, tuple[Status, str]]) -> None:
-        self.row = row
-        self.segments = segments
-        self.status = _STATUS[row.status]
-        self.reports_made: int = row.report_count
-
-    def fold(self) -> Status:
-        """Of all segments; those without an answer yet are ACCEPTED."""
-        if self.row.segment_count == 1 and self.segments:
-            return next(iter(self.segments.values()))[0]
-        missing = self.row.segment_count - len(self.segments)
-        return fold([status for status, _reason in self.segments.values()] + [Status.ACCEPTED] * missing)
-
-    def is_answered(self) -> bool:
-        """Whether the network has answered every segment."""
-        return len(self.segments) >= int(self.row.segment_count)
-
-    def step(self) -> Status | None:
-        """The status to which the segments move the submission; None when there is nothing to say.
-
-        While a segment is still to be sent it stays ACCEPTED, which is what sends the segment after a
-        restart; only a final status goes ahead of that.
-        """
-        folded = self.fold()
-        if folded in _UNTOLD or not may_follow(folded, self.status):
-            return None
-        return folded if self.is_answered() or is_final(folded) else None
-
-
-class _Written:
-    """Rows of one call, gathered so that each table gets one statement."""
-
-    __slots__ = ("changed", "deliveries", "ledger", "parked", "receipts", "reports", "segments", "unparked")
-
-    def __init__(self) -> None:
-        self.receipts: list[Row] = []
-        self.segments: dict[tuple[int, int], Row] = {}
-        self.changed: dict[int, Row] = {}
-        self.reports: list[Row] = []
-        self.ledger: list[Row] = []
-        self.deliveries: list[Row] = []
-        self.parked: list[Row] = []
-        self.unparked: list[int] = []
-
-    def flush(self, transaction: Transaction) -> None:
-        transaction.insert_receipts(self.receipts)
-        transaction.change_segments(list(self.segments.values()))
-        transaction.change_submissions(list(self.changed.values()))
-        transaction.insert_reports(self.reports)
-        transaction.insert_ledger(self.ledger)
-        transaction.insert_deliveries(self.deliveries)
-        transaction.park_receipts(self.parked)
-        transaction.unpark_receipts(self.unparked)
 
 
 class Correlator:
@@ -163,7 +108,7 @@ class Correlator:
         """Match each receipt or park it; nothing is dropped but what says nothing new."""
         found = self._find(transaction, items)
         cases = self._cases(transaction, [match[0] for match in found if match is not None])
-        written = _Written()
+        written = Written(transaction)
         results = []
         for item, match in zip(items, found, strict=True):
             if match is None:
@@ -177,7 +122,7 @@ class Correlator:
                 continue
             row, spelling = match
             results.append(self._apply(item, cases[row.submission], row.number, spelling, written))
-        written.flush(transaction)
+        written.flush()
         return results
 
     def record_answers(self, transaction: Transaction, items: list[Answered]) -> list[Matched]:
@@ -211,7 +156,7 @@ class Correlator:
         items = [_unparked(row) for row in rows]
         found = self._find(transaction, items)
         cases = self._cases(transaction, [match[0] for match in found if match is not None])
-        written = _Written()
+        written = Written(transaction)
         results = []
         for row, item, match in zip(rows, items, found, strict=True):
             if match is None:
@@ -221,18 +166,18 @@ class Correlator:
             self.unparked += 1
             segment, spelling = match
             results.append(self._apply(item, cases[segment.submission], segment.number, spelling, written))
-        written.flush(transaction)
+        written.flush()
         return results
 
     def give_up(self, transaction: Transaction, rows: Sequence[Any], at_ms: int) -> list[Matched]:
         """End as UNKNOWN the submissions that no receipt came for."""
-        cases = self._cases(transaction, [_WithId(row) for row in rows])
-        written = _Written()
+        cases = self._cases(transaction, [WithId(row) for row in rows])
+        written = Written(transaction)
         results = []
         for row in rows:
             held = self._report(cases[row.id], Status.UNKNOWN, "no_receipt", "", at_ms, written)
             results.append(Matched(held=tuple(held)))
-        written.flush(transaction)
+        written.flush()
         return results
 
     def _find(
@@ -264,24 +209,24 @@ class Correlator:
                 known[scope, row.id_key].append(row)
 
     @staticmethod
-    def _cases(transaction: Transaction, rows: Iterable[Any]) -> dict[int, _Case]:
+    def _cases(transaction: Transaction, rows: Iterable[Any]) -> dict[int, Case]:
         rows = list(rows)
-        several = {row.submission for row in rows if row.segment_count > 1 or isinstance(row, _WithId)}
+        several = {row.submission for row in rows if row.segment_count > 1 or isinstance(row, WithId)}
         statuses: dict[int, dict[int, tuple[Status, str]]] = {}
         for segment in transaction.segments_of(several) if several else ():
             of_submission = statuses.setdefault(segment.submission, {})
-            of_submission[segment.number] = (_STATUS[segment.status], segment.reason)
-        cases: dict[int, _Case] = {}
+            of_submission[segment.number] = (STATUS[segment.status], segment.reason)
+        cases: dict[int, Case] = {}
         for row in rows:
             if row.submission not in cases:
                 segments = statuses.get(row.submission, {})
                 if row.submission not in several:
-                    segments = {row.number: (_STATUS[row.segment_status], "")}
-                cases[row.submission] = _Case(row, segments)
+                    segments = {row.number: (STATUS[row.segment_status], "")}
+                cases[row.submission] = Case(row, segments)
         return cases
 
     def _apply(
-        self, item: ArrivedReceipt, case: _Case, number: int, spelling: Spelling, written: _Written
+        self, item: ArrivedReceipt, case: Case, number: int, spelling: Spelling, written: Written
     ) -> Matched:
         """One receipt: kept raw always; moves its segment, and perhaps the submission, forward."""
         receipt = item.receipt
@@ -290,6 +235,8 @@ class Correlator:
         if counts is None:  # whole at once: the loop reads it while the journal's thread counts
             counts = self._spellings[item.link] = dict.fromkeys(Spelling, 0)
         counts[spelling] += 1
+        is_read_report = receipt.reason in READ_REASONS and bool(case.row.is_mms)
+        is_known = is_read_report and self._is_known_read(case, receipt, written)
         written.receipts.append(
             receipt_row(
                 self._ids.next(), case.row.submission, number, item.link, item.at_ms, spelling.value, receipt
@@ -297,6 +244,9 @@ class Correlator:
         )
         if spelling is not Spelling.same:
             self._matching.remember(receipt, case.row.submission, number)
+        if is_read_report:
+            held = [] if is_known else self._tell_read(case, receipt, item.at_ms, written)
+            return Matched(held=tuple(held), spelling=spelling)
         before = case.segments.get(number, (Status.SENT, ""))[0]
         if not may_follow(receipt.status, before):
             self.repeated += 1
@@ -309,32 +259,59 @@ class Correlator:
         held = self._tell(case, receipt.reason, receipt.err, item.at_ms, written)
         return Matched(held=tuple(held), spelling=spelling)
 
-    def _tell(self, case: _Case, latest: str, err: str, at_ms: int, written: _Written) -> list[Delivery]:
+    def _tell(self, case: Case, latest: str, err: str, at_ms: int, written: Written) -> list[Delivery]:
         """Report what the segments have come to, when that is a step."""
         status = case.step()
         if status is None:
             return []
-        return self._report(case, status, _reason_of(case, status, latest), err, at_ms, written)
+        return self._report(case, status, reason_of(case, status, latest), err, at_ms, written)
+
+    @staticmethod
+    def _is_known_read(case: Case, receipt: Receipt, written: Written) -> bool:
+        """Whether this read report has come before."""
+        return receipt.reason in case.reads or written.transaction.has_receipt(
+            case.row.submission, receipt.reason
+        )
+
+    def _tell_read(self, case: Case, receipt: Receipt, at_ms: int, written: Written) -> list[Delivery]:
+        """A read report is told beside the status: it moves nothing, and comes before or after delivery."""
+        case.reads.add(receipt.reason)
+        if not case.row.report_bits & READ_REPORT_BIT:
+            return []
+        case.reports_made += 1
+        row = case.row
+        written.changed[row.submission] = (
+            case.status.value, case.reason, case.reports_made, row.submission,
+        )  # fmt: skip
+        return self._make_report(case, receipt.status, receipt.reason, receipt.err, at_ms, written)
 
     def _report(
-        self, case: _Case, status: Status, reason: str, err: str, at_ms: int, written: _Written
+        self, case: Case, status: Status, reason: str, err: str, at_ms: int, written: Written
     ) -> list[Delivery]:  # fmt: skip
         """The submission has come to a new status: report, ledger entry, deliveries."""
-        row = case.row
         case.status = status
+        case.reason = reason
         case.reports_made += 1
+        submission = case.row.submission
+        written.changed[submission] = (status.value, reason, case.reports_made, submission)
+        return self._make_report(case, status, reason, err, at_ms, written)
+
+    def _make_report(
+        self, case: Case, status: Status, reason: str, err: str, at_ms: int, written: Written
+    ) -> list[Delivery]:  # fmt: skip
+        row = case.row
         report = Report(
             id=self._ids.next(), at_ms=at_ms, account=row.account, submission=row.submission,
             sender=row.sender, recipient=row.recipient, status=status, reason=reason, err=err,
             sequence=case.reports_made, report_bits=row.report_bits, note=row.note, parts=row.segment_count,
+            is_mms=bool(row.is_mms),
         )  # fmt: skip
-        written.changed[row.submission] = (status.value, reason, case.reports_made, row.submission)
         written.reports.append(report_row(report))
         written.ledger.append(ledger_of_report(report, row.subaccount))
         held: list[Delivery] = []
         self._fan_out.bear(
-            report, "report", report.account, self._directory().report_endpoints(report),
-            written.deliveries, held,
+            report, "mms-report" if report.is_mms else "report", report.account,
+            self._directory().report_endpoints(report), written.deliveries, held,
         )  # fmt: skip
         return held
 
@@ -357,15 +334,15 @@ class Correlator:
     ) -> list[Matched]:
         """Answers that say more than that one message was taken, and receipts that came before theirs."""
         rows = {row.id: row for row in transaction.submissions_by_id({a.submission for a in items})}
-        cases = self._cases(transaction, [_WithId(row) for row in rows.values()])
+        cases = self._cases(transaction, [WithId(row) for row in rows.values()])
         sent = []
         for a in items:
             case = cases.get(a.submission)
             if case is not None and case.status is Status.ACCEPTED and case.is_answered():
-                case.status = Status.SENT
+                case.status, case.reason = Status.SENT, "sent"
                 sent.append((_SENT, "sent", a.link, a.at_ms, a.submission))
         transaction.mark_sent(sent)
-        written = _Written()
+        written = Written(transaction)
         results = []
         for a in items:
             case = cases.get(a.submission)
@@ -382,28 +359,8 @@ class Correlator:
                 held += match.held
                 spelling = match.spelling
             results.append(Matched(held=tuple(held), spelling=spelling))
-        written.flush(transaction)
+        written.flush()
         return results
-
-
-class _WithId:
-    """A submissions row seen as one that joins a segment: its id is called ``submission``."""
-
-    def __init__(self, row: Any) -> None:
-        self._row = row
-        self.submission: int = row.id
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._row, name)
-
-
-def _reason_of(case: _Case, folded: Status, latest: str) -> str:
-    """The reason of the first segment, in order, that brought this status about."""
-    for number in sorted(case.segments):
-        status, reason = case.segments[number]
-        if status is folded and reason:
-            return reason
-    return latest
 
 
 def _unparked(row: Any) -> ArrivedReceipt:

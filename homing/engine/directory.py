@@ -10,7 +10,8 @@ from types import MappingProxyType
 import structlog
 
 from homing.model.account import Account, Endpoint, EventKind, Number
-from homing.model.message import PartsMode
+from homing.model.delivery import Event
+from homing.model.message import PartsMode, ReceivedMessage
 from homing.model.report import Report
 from homing.wire.push import PushFormat, prepare
 
@@ -73,18 +74,25 @@ class Directory:
         return endpoint.paused or account is None or account.disabled or endpoint.id not in self.formats
 
     def message_endpoints(self, account: str, shape: PartsMode | None) -> Sequence[Endpoint]:
-        """Endpoints for a received message; of a long one for its parts, or for the joined text."""
+        """Endpoints for a received SMS; of a long one for its parts, or for the joined text."""
         endpoints = self._wanting.get((account, "message"), ())
         if shape is None:
             return endpoints
         return [endpoint for endpoint in endpoints if endpoint.parts == shape]
 
+    def mms_endpoints(self, account: str, message: ReceivedMessage) -> Sequence[Endpoint]:
+        """Endpoints for a received MMS: those whose format can say one."""
+        return self._that_want(message, account, "message")
+
     def report_endpoints(self, report: Report) -> Sequence[Endpoint]:
         """Endpoints for a report: where the submission asked for it and the format has a word for it."""
+        return self._that_want(report, report.account, "mms-report" if report.is_mms else "report")
+
+    def _that_want(self, event: Event, account: str, kind: EventKind) -> Sequence[Endpoint]:
         return [
             endpoint
-            for endpoint in self._wanting.get((report.account, "report"), ())
-            if (format_ := self.formats.get(endpoint.id)) is not None and format_.wants(report)
+            for endpoint in self._wanting.get((account, kind), ())
+            if (format_ := self.formats.get(endpoint.id)) is not None and format_.wants(event)
         ]
 
     def _prepare(self, former: "Directory | None") -> dict[int, PushFormat]:

@@ -1,9 +1,9 @@
 """The outbox: durable submissions on their way to a link, until the network has answered every segment.
 
-A submission takes the bound link with the longest matching prefix, else the first bound one without
-prefixes; when none is bound it waits in the store, claimed by nobody. What is held in memory is bounded;
-the rest stays in the store and is read when there is room. A temporary answer (throttled, queue full)
-is never final: the link rests a moment and the segment is sent again. A segment whose answer never came
+A submission takes the bound link for its medium with the longest matching prefix, else the first bound one
+without prefixes; when none is bound it waits in the store, claimed by nobody. What is held in memory is
+bounded; the rest stays in the store and is read when there is room. A temporary answer (throttled, queue
+full) is never final: the link rests a moment and the segment is sent again. A segment whose answer never came
 is sent again too: at least once.
 """
 
@@ -22,7 +22,7 @@ from homing.engine.rows import submission_of
 from homing.model.clock import now_ms
 from homing.model.delivery import Delivery
 from homing.model.errors import StoreUnavailable
-from homing.model.message import Submission
+from homing.model.message import Medium, Submission
 from homing.model.report import Status
 from homing.wire.submit_answer import read_command_status
 
@@ -78,7 +78,7 @@ class Outbox:
         self._call_later = call_later
         self._max = max_in_memory
         self._lanes: dict[str, _Lane] = {}
-        self._routes: list[tuple[str, _Lane]] = []
+        self._routes: dict[Medium, list[tuple[str, _Lane]]] = {"sms": [], "mms": []}
         """Every prefix of every lane, the longest first; of equal ones the lane that was added first."""
         self._pump_due = False
         self._held: dict[int, _Held] = {}
@@ -91,8 +91,9 @@ class Outbox:
     def add(self, link: Link) -> None:
         """Take a link into the order of routing. A link needs its listener first, so they come later."""
         lane = self._lanes[link.name] = _Lane(link=link, queue=deque())
-        self._routes += [(prefix, lane) for prefix in link.prefixes or ("",)]
-        self._routes.sort(key=lambda route: -len(route[0]))
+        routes = self._routes[link.medium]
+        routes += [(prefix, lane) for prefix in link.prefixes or ("",)]
+        routes.sort(key=lambda route: -len(route[0]))
 
     def has_room(self, submission: Submission) -> bool:
         """Whether a submission made now is held in memory, or left to the store."""
@@ -100,7 +101,7 @@ class Outbox:
             not self._stopped
             and (not submission.not_before_ms or submission.not_before_ms <= now_ms())
             and len(self._held) < self._max
-            and self._route(submission.recipient) is not None
+            and self._route(submission.recipient, submission.medium) is not None
         )
 
     def take(self, submissions: Sequence[Submission], until_ms: int) -> None:
@@ -258,15 +259,15 @@ class Outbox:
         if room > 0:
             lane.link.submit([queue.popleft() for _ in range(room)])
 
-    def _route(self, recipient: str) -> _Lane | None:
+    def _route(self, recipient: str, medium: Medium) -> _Lane | None:
         """The bound link with the longest matching prefix, else the first bound one without prefixes."""
-        for prefix, lane in self._routes:
+        for prefix, lane in self._routes[medium]:
             if recipient.startswith(prefix) and lane.link.is_bound:
                 return lane
         return None
 
     def _place(self, submission: Submission, missing: set[int], until_ms: int) -> bool:
-        lane = self._route(submission.recipient)
+        lane = self._route(submission.recipient, submission.medium)
         if lane is None or self._stopped:
             return False
         self._held[submission.id] = _Held(
@@ -306,7 +307,12 @@ class Outbox:
         rows = transaction.waiting_submissions(at_ms, claim.node, claim.life, self._cursor, limits[0])
         is_full = len(rows) == limits[0]
         self._cursor = (rows[-1].not_before_ms, rows[-1].id) if is_full else (0, 0)
-        taken = [row for row in rows if row.id not in self._held and self._route(row.recipient) is not None]
+        taken = [
+            row
+            for row in rows
+            if row.id not in self._held
+            and self._route(row.recipient, "sms" if row.mms is None else "mms") is not None
+        ]
         until = at_ms + claim.lease_ms
         transaction.claim_submissions([(claim.node, claim.life, until, row.id) for row in taken])
         answered: dict[int, set[int]] = {}

@@ -10,7 +10,7 @@ import msgspec
 
 from homing.model.account import Endpoint
 from homing.model.delivery import Answer
-from homing.model.message import Submission
+from homing.model.message import Medium, Submission
 from homing.wire.push_mail import MailTarget
 from homing.wire.target import Target
 
@@ -26,6 +26,9 @@ class Transaction(Protocol):
     def insert_reports(self, rows: Rows) -> None: ...
     def insert_deliveries(self, rows: Rows) -> None: ...
     def insert_ledger(self, rows: Rows) -> None: ...
+
+    def insert_contents(self, rows: Rows) -> None:
+        """Rows (account, sha256, event, expires_at_ms): what is spoken of stays in the content store."""
 
     def insert_submissions(self, rows: Rows) -> None: ...
     def insert_segments(self, rows: Rows) -> None: ...
@@ -59,6 +62,9 @@ class Transaction(Protocol):
         """Rows with submission, number, id_key, segment_status and the submission's columns."""
 
     def insert_receipts(self, rows: Rows) -> None: ...
+    def has_receipt(self, submission: int, reason: str) -> bool:
+        """Whether a receipt with this reason is known already."""
+
     def park_receipts(self, rows: Rows) -> None: ...
     def parked_receipts(self, scope: str, keys: Iterable[str]) -> Sequence[Row]: ...
     def all_parked_receipts(self, after_id: int, limit: int) -> Sequence[Row]: ...
@@ -128,6 +134,10 @@ class Link(Protocol):
     @property
     def scope(self) -> str:
         """The SMSC account within which its message ids are unique."""
+
+    @property
+    def medium(self) -> Medium:
+        """Which messages it carries."""
 
     @property
     def prefixes(self) -> Sequence[str]:

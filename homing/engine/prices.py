@@ -1,4 +1,4 @@
-"""Prices: what a segment costs in credits, by the beginning of its recipient's number."""
+"""Prices: what a segment costs in credits, by the beginning of its recipient's number, and an MMS."""
 
 from collections.abc import Mapping
 
@@ -9,8 +9,12 @@ DECIMALS = 4
 class Prices:
     """The longest prefix that fits wins."""
 
-    def __init__(self, default: float = 1.0, by_prefix: Mapping[str, float] | None = None) -> None:
+    def __init__(
+        self, default: float = 1.0, by_prefix: Mapping[str, float] | None = None, mms: float = 1.0
+    ) -> None:
         self._default = default
+        self.mms = mms
+        """Of an MMS to anybody."""
         self._by_prefix = dict(by_prefix or {})
         self._lengths = sorted({len(prefix) for prefix in self._by_prefix}, reverse=True)
 

@@ -5,13 +5,23 @@ from typing import Any
 import msgspec
 
 from homing.model.message import Coding, ReceivedMessage, Segment, Submission
+from homing.model.mms import Mms
 from homing.model.report import Receipt, Report, Status
 
 Row = tuple[Any, ...]
 
 _segments_encoder = msgspec.msgpack.Encoder()
 _segments_decoder = msgspec.msgpack.Decoder(tuple[Segment, ...])
+_mms_decoder = msgspec.msgpack.Decoder(Mms)
 _receipt_decoder = msgspec.msgpack.Decoder(Receipt)
+
+
+def _mms_octets(mms: Mms | None) -> bytes | None:
+    return None if mms is None else msgspec.msgpack.encode(mms)
+
+
+def _mms_of(row: Any) -> Mms | None:
+    return None if row.mms is None else _mms_decoder.decode(row.mms)
 
 
 def message_row(message: ReceivedMessage, part_of: int | None = None) -> Row:
@@ -19,6 +29,7 @@ def message_row(message: ReceivedMessage, part_of: int | None = None) -> Row:
     return (
         m.id, m.at_ms, m.link, m.sender, m.recipient, m.account, int(m.coding), m.text, m.data, m.udh,
         m.network, m.parts, m.expected_parts, part_of, m.carrier_code,
+        _mms_octets(m.mms),
     )  # fmt: skip
 
 
@@ -38,6 +49,7 @@ def message_of(row: Any) -> ReceivedMessage:
         parts=row.parts,
         expected_parts=row.expected_parts,
         carrier_code=row.carrier_code,
+        mms=_mms_of(row),
     )
 
 
@@ -46,7 +58,7 @@ def submission_row(submission: Submission, claim: tuple[int | None, int | None, 
     return (
         s.id, s.account, s.sender, s.recipient, _segments_encoder.encode(s.segments), len(s.segments),
         s.report_bits, s.validity_s, s.flash, s.single_shot, s.note, s.subaccount, s.not_before_ms,
-        Status.ACCEPTED.value, "accepted", 0, None, None, *claim,
+        Status.ACCEPTED.value, "accepted", 0, None, None, *claim, _mms_octets(s.mms),
     )  # fmt: skip
 
 
@@ -64,6 +76,7 @@ def submission_of(row: Any) -> Submission:
         subaccount=row.subaccount,
         single_shot=bool(row.single_shot),
         not_before_ms=row.not_before_ms,
+        mms=_mms_of(row),
     )
 
 
@@ -88,6 +101,7 @@ def report_of(row: Any) -> Report:
         report_bits=row.report_bits,
         note=row.note,
         parts=row.segment_count,
+        is_mms=bool(row.is_mms),
     )
 
 

@@ -18,13 +18,17 @@ from homing.engine.rows import ledger_of_submission, submission_row
 from homing.model.account import Account
 from homing.model.clock import now_ms
 from homing.model.errors import Refusal
-from homing.model.message import Segment, Submission
+from homing.model.message import Coding, Segment, Submission
+from homing.model.mms import Mms
+from homing.model.report import READ_REPORT_BIT
 
 NOTE_LENGTH = 160
 SUBACCOUNT_LENGTH = 10
 """Characters kept; the excess is cut off, not refused (mx §2.2)."""
 
 ALL_REPORTS = 7
+MMS_SEGMENTS = (Segment(coding=Coding.TEXT),)
+"""An MMS is one network message, whatever is in it."""
 QUICK = 500
 """A batch of more submissions takes its time to write, and nobody is to wait behind it."""
 _RECIPIENT_DIGITS = range(3, 21)
@@ -45,6 +49,8 @@ class Wish(msgspec.Struct, frozen=True, kw_only=True):
     subaccount: str | None = None
     single_shot: bool = False
     not_before_ms: int = 0
+    mms: Mms | None = None
+    """Of an MMS: its content, kept already. The segments are ``MMS_SEGMENTS`` then."""
 
 
 class Idempotency(msgspec.Struct, frozen=True, kw_only=True):
@@ -96,13 +102,14 @@ def compose(id_: int, account: str, wish: Wish) -> Submission:
         sender=_sender(wish.sender),
         recipient=recipient,
         segments=wish.segments,
-        report_bits=wish.report_bits & ALL_REPORTS,
+        report_bits=wish.report_bits & (ALL_REPORTS if wish.mms is None else ALL_REPORTS | READ_REPORT_BIT),
         validity_s=wish.validity_s,
         flash=wish.flash,
         note=wish.note[:NOTE_LENGTH] if wish.note else None,
         subaccount=wish.subaccount[:SUBACCOUNT_LENGTH] if wish.subaccount else None,
         single_shot=wish.single_shot,
         not_before_ms=wish.not_before_ms,
+        mms=wish.mms,
     )
 
 
@@ -174,6 +181,8 @@ UNCLAIMED: tuple[None, None, int] = (None, None, 0)
 
 
 def _cost(prices: Prices, submission: Submission) -> float:
+    if submission.mms is not None:
+        return round(prices.mms, DECIMALS)
     return round(len(submission.segments) * prices.of(submission.recipient), DECIMALS)
 
 
@@ -181,7 +190,7 @@ def record_submissions(
     transaction: Transaction, items: list[tuple[Batch, tuple[int | None, int | None, int]]], prices: Prices
 ) -> list[Accepted | Refusal]:
     """In the journal: each batch is repeated, refused for want of credit, or written."""
-    rows, ledger = [], []
+    rows, ledger, contents = [], [], []
     results: list[Accepted | Refusal] = []
     for batch, claim in items:
         known = _earlier(transaction, batch)
@@ -199,11 +208,15 @@ def record_submissions(
         for number, submission in enumerate(batch.submissions):
             rows.append(submission_row(submission, claim))
             ledger.append(ledger_of_submission(submission, None if costs is None else -costs[number]))
+            if submission.mms is not None:
+                mms = submission.mms
+                contents.append((submission.account, mms.content.sha256, submission.id, mms.expires_at_ms))
         if batch.idempotency is not None:
             _remember(transaction, batch, batch.idempotency, batch.answer)
         results.append(Accepted(answer=batch.answer, submissions=batch.submissions))
     transaction.insert_submissions(rows)
     transaction.insert_ledger(ledger)
+    transaction.insert_contents(contents)
     return results
 
 

@@ -26,6 +26,7 @@ from homing.links.smpp_options import SmppOptions, tls_context
 from homing.links.smpp_reading import Reader
 from homing.links.smpp_status import Counters, Rates, time_text
 from homing.model.clock import now_ms
+from homing.model.message import Medium
 from homing.wire.smpp_codes import CommandStatus
 from homing.wire.smpp_events import Event, PeerError, Unmatched
 from homing.wire.smpp_values import AlertNotification, Outbind, ShortMessage
@@ -93,6 +94,10 @@ class SmppLink:
     @property
     def scope(self) -> str:
         return self.options.scope
+
+    @property
+    def medium(self) -> Medium:
+        return "sms"
 
     @property
     def prefixes(self) -> Sequence[str]:

@@ -9,6 +9,7 @@ Kind = Literal[
     "forbidden",  # known, but not allowed: address list, disabled account
     "no_credit",
     "not_found",
+    "gone",  # it was there, and its time is over
     "conflict",
     "too_long",
     "too_fast",

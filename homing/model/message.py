@@ -8,8 +8,13 @@ from typing import Literal
 
 import msgspec
 
+from homing.model.mms import Mms
+
 LONGEST_SHORT_CODE = 8
 """Digits towards a network: a number as short as this is a short code, no international one is."""
+
+
+Medium = Literal["sms", "mms"]
 
 
 class Coding(IntEnum):
@@ -41,7 +46,7 @@ class Submission(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     recipient: str
     segments: tuple[Segment, ...]
     report_bits: int = 0
-    """Which reports are wanted: 1 BUFFERED, 2 DELIVERED, 4 FAILED and REJECTED."""
+    """Which reports are wanted: 1 BUFFERED, 2 DELIVERED, 4 FAILED and REJECTED, 8 read reports of an MMS."""
     validity_s: int | None = None
     flash: bool = False
     note: str | None = None
@@ -49,10 +54,16 @@ class Submission(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     single_shot: bool = False
     not_before_ms: int = 0
     """Not sent before this time; 0 = at once."""
+    mms: Mms | None = None
+    """What an MMS carries; it has one segment, which is empty. None = an SMS."""
+
+    @property
+    def medium(self) -> Medium:
+        return "sms" if self.mms is None else "mms"
 
 
 class ReceivedMessage(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """An SMS that a phone sent to one of our numbers (MO): a single one, a part, or a joined one."""
+    """What a phone sent to one of our numbers (MO): an MMS, or an SMS: a single one, a part, a joined one."""
 
     id: int
     at_ms: int
@@ -63,7 +74,7 @@ class ReceivedMessage(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Whose number it is; None = nobody's: kept and visible as unrouted."""
     coding: Coding
     text: str
-    """Decoded text; best effort for UNICODE, empty for DATA."""
+    """Decoded text; best effort for UNICODE, empty for DATA. Of an MMS what its text parts say."""
     data: bytes = b""
     """DATA: the octets. UNICODE: UTF-16BE. TEXT: empty."""
     udh: bytes = b""
@@ -75,6 +86,8 @@ class ReceivedMessage(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """How many there should be; more than ``parts`` = partial."""
     carrier_code: str | None = None
     """MCC and MNC of the sender's network, as configured on the link or the number."""
+    mms: Mms | None = None
+    """What an MMS carries; None = an SMS."""
 
 
 PartsMode = Literal["joined", "separate"]

@@ -48,6 +48,10 @@ REPORT_BIT: Mapping[Status, int] = {
 }
 
 
+READ_REASONS: frozenset[str] = frozenset({"read", "deleted_unread", "read_indeterminate", "read_expired"})
+"""Reasons of read reports of an MMS, which say that it was delivered in any case (``model/mms.py``)."""
+READ_REPORT_BIT = 8
+
 NO_OVERRIDES: Mapping[str, Status] = {}
 
 WORDS: Mapping[str, tuple[Status, str]] = {
@@ -156,6 +160,8 @@ class Report(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     note: str | None = None
     network: str | None = None
     parts: int = 1
+    is_mms: bool = False
+    """It is about an MMS, and may be a read report."""
 
 
 def is_final(status: Status) -> bool:
@@ -196,6 +202,7 @@ def fold(segments: Iterable[Status]) -> Status:
     return Status.BUFFERED
 
 
-def is_wanted(status: Status, report_bits: int) -> bool:
-    """Whether the ``report`` bits of a submission ask for a report of this status."""
-    return bool(REPORT_BIT.get(status, 0) & report_bits)
+def is_wanted(report: Report) -> bool:
+    """Whether the ``report`` bits of its submission ask for this report."""
+    bit = READ_REPORT_BIT if report.reason in READ_REASONS else REPORT_BIT.get(report.status, 0)
+    return bool(bit & report.report_bits)

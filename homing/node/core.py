@@ -13,6 +13,7 @@ from homing.engine.dispatch import Dispatch
 from homing.engine.fanout import Claim, FanOut
 from homing.engine.intake import Intake
 from homing.engine.mailbox import Mailbox
+from homing.engine.mms_intake import MmsIntake
 from homing.engine.outbox import Outbox
 from homing.engine.polling import PollingRule
 from homing.engine.prices import Prices
@@ -20,6 +21,7 @@ from homing.engine.reassembly import Reassembly
 from homing.engine.submit import Submit
 from homing.model.clock import Ids, now_ms
 from homing.node.chores import Sweeps
+from homing.node.contents import open_contents
 from homing.node.pushers import Pushers
 from homing.store.customers import load_directory
 from homing.store.database import Database
@@ -65,6 +67,7 @@ class Core:
             call_soon=loop.call_soon,
             call_later=loop.call_later,
         )
+        self.contents = open_contents(settings)
         self.threads = ThreadPoolExecutor(READERS, thread_name_prefix="reader")
         self._connect_sides(settings, loop, database)
 
@@ -90,6 +93,14 @@ class Core:
             offer=self.dispatch.offer,
             call_soon=loop.call_soon,
         )
+        self.mms_intake = MmsIntake(
+            journal=self.journal,
+            ids=self.ids,
+            directory=self._directory,
+            fan_out=fan_out,
+            offer=self.dispatch.offer,
+            retention_ms=round(settings.mms.retention_d * DAY_MS),
+        )
         self.outbox = Outbox(
             journal=self.journal,
             correlator=self.correlator,
@@ -105,7 +116,7 @@ class Core:
             claim=self.claim,
             has_room=self.outbox.has_room,
             offer=self.outbox.take,
-            prices=Prices(settings.credits.price, settings.credits.prices),
+            prices=Prices(settings.credits.price, settings.credits.prices, settings.credits.mms_price),
         )
         self.sweeps = Sweeps(
             self.correlator,

@@ -14,41 +14,21 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import Final
 from zlib import crc32
 
-import msgspec
-
+from homing.engine.contents import CHUNK, Chosen, Piece, Spool
 from homing.model.errors import StoreUnavailable
 from homing.model.mms import Content, Part
 from homing.wire.mms_zip import File, lay_out
 
-CHUNK: Final = 262_144
-"""Octets copied at once."""
 ORPHAN_S: Final = 3_600.0
 """A file that nobody speaks of stays this long: its row may be on its way."""
 _HEX: Final = frozenset("0123456789abcdef")
 
 
-class Piece(msgspec.Struct, frozen=True, kw_only=True):
-    """A part as it was spooled."""
-
-    offset: int
-    size: int
-    crc: int
-    sha256: str
-
-
-class Chosen(msgspec.Struct, frozen=True, kw_only=True):
-    """A part that goes into the content, under a safe name."""
-
-    name: str
-    content_type: str
-    piece: Piece
-
-
-class Spool:
-    """One message on its way in: parts are written one after the other."""
+class DiskSpool:
+    """One message on its way in, in a file of its own. Adapter of ``engine.contents.Spool``."""
 
     def __init__(self, directory: Path) -> None:
         with _disk():
@@ -105,7 +85,10 @@ class Spool:
 
 
 class LocalBlobs:
-    """Contents in a directory: ``ab/abcd….zip``, and ``incoming`` for what is on its way."""
+    """Contents in a directory: ``ab/abcd….zip``, and ``incoming`` for what is on its way.
+
+    Adapter of ``engine.contents.Contents``.
+    """
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
@@ -116,9 +99,9 @@ class LocalBlobs:
             self._incoming.mkdir(parents=True, exist_ok=True, mode=0o700)
             _sync(directory.parent)
 
-    def spool(self) -> Spool:
+    def spool(self) -> DiskSpool:
         """A place for a message that begins to come in."""
-        return Spool(self._incoming)
+        return DiskSpool(self._incoming)
 
     def keep(self, spool: Spool, chosen: Sequence[Chosen]) -> Content:
         """Make the content of some parts of a spool, durably."""
@@ -164,9 +147,14 @@ class LocalBlobs:
         made.replace(target)
         _sync(target.parent)
 
-    def open(self, sha256: str) -> BinaryIO:
-        """The content, from its first octet; ``FileNotFoundError`` when it is gone."""
-        return self._path(sha256).open("rb")
+    def open(self, sha256: str) -> "DiskReader":
+        """A content; ``FileNotFoundError`` when it is gone."""
+        try:
+            return DiskReader(os.open(self._path(sha256), os.O_RDONLY | os.O_CLOEXEC))
+        except FileNotFoundError:
+            raise
+        except OSError as error:
+            raise _unavailable(error) from error
 
     def remove(self, sha256: str, now_s: float) -> bool:
         """Take a content away that no row speaks of; one that was just written stays. Whether it is gone."""
@@ -212,6 +200,21 @@ class LocalBlobs:
         return self._directory / sha256[:2] / f"{sha256}.zip"
 
 
+class DiskReader:
+    """One content, open for reading."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+
+    def read(self, offset: int, size: int) -> bytes:
+        """So many octets from there on; fewer at the end of the content."""
+        with _disk():
+            return os.pread(self._descriptor, size, offset)
+
+    def close(self) -> None:
+        os.close(self._descriptor)
+
+
 def _put_back(going: Path) -> None:
     """Give a content its name again, unless it was written anew meanwhile."""
     with suppress(FileExistsError):
@@ -233,4 +236,8 @@ def _disk() -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise StoreUnavailable(f"the content store: {error.strerror or error}") from error
+        raise _unavailable(error) from error
+
+
+def _unavailable(error: OSError) -> StoreUnavailable:
+    return StoreUnavailable(f"the content store: {error.strerror or error}")

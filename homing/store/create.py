@@ -15,7 +15,7 @@ from sqlalchemy.exc import ArgumentError
 from homing.model.errors import StoreUnavailable
 from homing.store.database import Database
 
-REVISIONS = ("0001", "0002")
+REVISIONS = ("0001", "0002", "0003")
 """Every revision in order; the last one is what this program needs."""
 
 _DRIVERS = ("sqlite", "sqlite+pysqlite", "postgresql", "postgres", "postgresql+psycopg")

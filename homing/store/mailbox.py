@@ -33,14 +33,18 @@ from homing.engine.rows import message_of, report_of
 from homing.model.clock import id_at
 from homing.model.delivery import Event
 from homing.model.mail import Entry, Mail
-from homing.model.report import REPORT_BIT
+from homing.model.report import READ_REASONS, READ_REPORT_BIT, REPORT_BIT
 from homing.store import tables as t
 from homing.store.database import Database, store_errors
 from homing.store.statements import Statements
 
 _m, _r, _s, _k = t.messages.c, t.reports.c, t.submissions.c, t.mailbox_marks.c
 _STATES = t.mailboxes
-_BITS = case({status.value: bit for status, bit in REPORT_BIT.items()}, value=_r.status, else_=0)
+_BITS = case(
+    (_r.reason.in_(sorted(READ_REASONS)), READ_REPORT_BIT),
+    *((_r.status == status.value, bit) for status, bit in REPORT_BIT.items()),
+    else_=0,
+)
 _WAS_ASKED_FOR: ColumnElement[bool] = _s.report_bits.op("&")(_BITS) != 0
 
 
@@ -77,7 +81,7 @@ class StoreMails:
                 _searched(
                     select(
                         t.reports, _s.sender, _s.recipient, _s.report_bits, _s.note, _s.segment_count,
-                        _is_read(account, _r.id),
+                        _s.mms.is_not(None).label("is_mms"), _is_read(account, _r.id),
                     ).join(t.submissions, _s.id == _r.submission),
                     _r, account, which, from_id, limit, newest_first,
                 ).where(_WAS_ASKED_FOR)

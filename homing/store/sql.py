@@ -119,6 +119,10 @@ class Transaction:
     def insert_ledger(self, rows: Rows) -> None:
         self._run(self._statements.insert["ledger"], rows)
 
+    def insert_contents(self, rows: Rows) -> None:
+        """Rows (account, sha256, event, expires_at_ms)."""
+        self._run(self._statements.insert["contents"], rows)
+
     # --- submissions and their segments ---
 
     def insert_submissions(self, rows: Rows) -> None:
@@ -203,6 +207,11 @@ class Transaction:
 
     def insert_receipts(self, rows: Rows) -> None:
         self._run(self._statements.insert["receipts"], rows)
+
+    def has_receipt(self, submission: int, reason: str) -> bool:
+        c = t.receipts.c
+        asked = select(c.id).where(c.submission == submission, c.reason == reason).limit(1)
+        return self._connection.execute(asked).first() is not None
 
     def park_receipts(self, rows: Rows) -> None:
         self._run(self._statements.insert["parked_receipts"], rows)

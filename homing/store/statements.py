@@ -88,7 +88,7 @@ QUESTIONS: dict[str, tuple[Select[Any], Any, tuple[str, ...]]] = {
         select(
             _g.submission, _g.number, _g.id_key, _g.status.label("segment_status"),
             _s.account, _s.sender, _s.recipient, _s.segment_count, _s.report_bits, _s.note, _s.subaccount,
-            _s.status, _s.reason, _s.report_count,
+            _s.status, _s.reason, _s.report_count, _s.mms.is_not(None).label("is_mms"),
         )
         .join(t.submissions, _s.id == _g.submission)
         .where(_g.scope == _OF_SCOPE)
@@ -109,7 +109,10 @@ QUESTIONS: dict[str, tuple[Select[Any], Any, tuple[str, ...]]] = {
     ),
     "messages_by_id": (select(t.messages), t.messages.c.id, ()),
     "reports_by_id": (
-        select(t.reports, _s.sender, _s.recipient, _s.report_bits, _s.note, _s.segment_count)
+        select(
+            t.reports, _s.sender, _s.recipient, _s.report_bits, _s.note, _s.segment_count,
+            _s.mms.is_not(None).label("is_mms"),
+        )
         .join(t.submissions, _s.id == _r.submission),
         _r.id,
         (),

@@ -90,6 +90,7 @@ submissions = Table(
     Column("claim_node", SmallInteger, nullable=True),
     Column("claim_life", Id, nullable=True, comment="incarnation of the claiming node"),
     Column("claim_until_ms", Id, nullable=False),
+    Column("mms", LargeBinary, nullable=True, comment="msgpack of model.mms.Mms; NULL = an SMS"),
     Index("submissions_of_account", "account", "id"),
     Index(
         "submissions_waiting",
@@ -183,6 +184,7 @@ messages = Table(
     Column("expected_parts", SmallInteger, nullable=False),
     Column("part_of", Id, nullable=True, comment="id of the joined message this is a part of"),
     Column("carrier_code", Text, nullable=True, comment="MCC and MNC of the sender's network"),
+    Column("mms", LargeBinary, nullable=True, comment="msgpack of model.mms.Mms; NULL = an SMS"),
     Index("messages_of_account", "account", "id"),
     Index(
         "messages_of_group",
@@ -264,6 +266,19 @@ attempts = Table(
     Column("took_ms", Integer, nullable=False),
     sqlite_with_rowid=False,
     comment="Attempts that did not deliver; the one that did stands in its delivery.",
+)
+
+contents = Table(
+    "contents",
+    metadata,
+    Column("account", Text, primary_key=True, comment="empty = of an unrouted message"),
+    Column("sha256", Text, primary_key=True, comment="its name in the content store"),
+    Column("event", Id, primary_key=True, autoincrement=False, comment="the message or submission it is of"),
+    Column("expires_at_ms", Id, nullable=False),
+    Index("contents_by_name", "sha256"),
+    Index("contents_expiring", "expires_at_ms"),
+    sqlite_with_rowid=False,
+    comment="Which contents of MMS are still spoken of; one that is not may go.",
 )
 
 mailboxes = Table(

@@ -110,9 +110,7 @@ class MailPush:
     def wants(self, event: Event) -> bool:
         """Whether this event is pushed to this endpoint at all."""
         if type(event) is Report:
-            return (
-                self._wants_reports and event.status in _PUSHED and is_wanted(event.status, event.report_bits)
-            )
+            return self._wants_reports and event.status in _PUSHED and is_wanted(event)
         return self._wants_messages
 
     def render(self, event: Event, attempt: int, now_ms: int) -> bytes:

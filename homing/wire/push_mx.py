@@ -55,7 +55,7 @@ class MxPush:
     def wants(self, event: Event) -> bool:
         """Whether this event is pushed to this endpoint at all."""
         if type(event) is Report:
-            return event.status in self._words and is_wanted(event.status, event.report_bits)
+            return event.status in self._words and is_wanted(event)
         return self._wants_messages
 
     def render(self, event: Event, attempt: int, now_ms: int) -> bytes:

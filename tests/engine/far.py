@@ -24,7 +24,7 @@ from homing.model.account import Account, Endpoint, Number
 from homing.model.clock import Ids, now_ms
 from homing.model.delivery import Answer
 from homing.model.errors import StoreUnavailable
-from homing.model.message import Coding, Segment, Submission
+from homing.model.message import Coding, Medium, Segment, Submission
 from homing.model.report import Receipt, read_word
 from homing.store import customers
 from homing.store.create import open_store
@@ -48,6 +48,7 @@ class FarLink:
         self.scope = scope
         self.prefixes = prefixes
         self.is_bound = True
+        self.medium: Medium = "sms"
         self.window = room
         self.sent: list[Outgoing] = []
         """Everything, in order."""

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from homing.model.mms import delivery_outcome, is_read_report, mms_number, read_outcome
-from homing.model.report import Status
+from homing.model.mms import READ_WORDS, delivery_outcome, is_read_report, mms_number, read_outcome
+from homing.model.report import READ_REASONS, Status
 
 
 @pytest.mark.parametrize(
@@ -34,6 +34,10 @@ def test_words_of_read_reports(word: str, number: int) -> None:
     outcome = read_outcome(word)
     assert (outcome.status, outcome.number) == (Status.DELIVERED, number)
     assert is_read_report(outcome.number)
+
+
+def test_read_reports_are_known_by_their_reasons() -> None:
+    assert {outcome.reason for outcome in READ_WORDS.values()} == READ_REASONS
 
 
 @given(word=st.text())

@@ -1,5 +1,6 @@
 from itertools import product
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -8,6 +9,7 @@ from homing.model.report import (
     FINAL,
     STATES,
     WORDS,
+    Report,
     Status,
     fold,
     is_final,
@@ -212,4 +214,18 @@ def test_a_submission_ends_when_its_segments_have(
     [(0, set()), (1, {B, U}), (2, {D, U}), (4, {F, R, U}), (6, {D, F, R, U}), (7, {B, D, F, R, U})],
 )
 def test_report_bits(bits: int, wanted: set[Status]) -> None:
-    assert {status for status in Status if is_wanted(status, bits)} == wanted
+    report = Report(
+        id=1, at_ms=0, account="acme", submission=2, sender="60999", recipient="447700900001", status=B,
+        reason="buffered", sequence=1, report_bits=bits,
+    )  # fmt: skip
+    found = {status for status in Status if is_wanted(msgspec.structs.replace(report, status=status))}
+    assert found == wanted
+
+
+@pytest.mark.parametrize(("bits", "is_one"), [(0, False), (7, False), (8, True), (15, True)])
+def test_a_read_report_has_a_bit_of_its_own(bits: int, is_one: bool) -> None:
+    report = Report(
+        id=1, at_ms=0, account="acme", submission=2, sender="60999", recipient="447700900001", status=D,
+        reason="read", sequence=1, report_bits=bits, is_mms=True,
+    )  # fmt: skip
+    assert is_wanted(report) is is_one

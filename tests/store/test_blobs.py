@@ -10,10 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from homing.engine.contents import Chosen
 from homing.model.errors import StoreUnavailable
 from homing.model.mms import Content
 from homing.store import blobs as module
-from homing.store.blobs import ORPHAN_S, Chosen, LocalBlobs, Spool
+from homing.store.blobs import ORPHAN_S, DiskSpool, LocalBlobs
 
 PARTS = (
     ("pic.jpg", "image/jpeg", os.urandom(600_000)),
@@ -28,7 +29,7 @@ def blobs(tmp_path: Path) -> LocalBlobs:
     return LocalBlobs(tmp_path / "content")
 
 
-def spooled(blobs: LocalBlobs, parts: Sequence[tuple[str, str, bytes]]) -> tuple[Spool, list[Chosen]]:
+def spooled(blobs: LocalBlobs, parts: Sequence[tuple[str, str, bytes]]) -> tuple[DiskSpool, list[Chosen]]:
     spool = blobs.spool()
     chosen = []
     for name, content_type, octets in parts:
@@ -45,14 +46,24 @@ def kept(blobs: LocalBlobs, parts: Sequence[tuple[str, str, bytes]] = PARTS) -> 
     return content
 
 
+def read(blobs: LocalBlobs, sha256: str) -> bytes:
+    reader = blobs.open(sha256)
+    try:
+        octets = b""
+        while piece := reader.read(len(octets), 1000):
+            octets += piece
+        return octets
+    finally:
+        reader.close()
+
+
 def files(path: Path) -> list[str]:
     return sorted(str(each.relative_to(path)) for each in path.rglob("*") if each.is_file())
 
 
 def test_what_is_kept_is_the_zip_of_the_parts(blobs: LocalBlobs) -> None:
     content = kept(blobs)
-    with blobs.open(content.sha256) as file:
-        octets = file.read()
+    octets = read(blobs, content.sha256)
     assert (hashlib.sha256(octets).hexdigest(), len(octets)) == (content.sha256, content.size)
     with zipfile.ZipFile(io.BytesIO(octets)) as made:
         assert made.namelist() == ["manifest", "pic.jpg", "words.txt", "e.txt"]

@@ -67,7 +67,7 @@ def test_rows_of_any_number_are_written_changed_and_found(opened: Open, count: i
         )
         transaction.insert_messages(
             [
-                (n, NOW, "sim", "1", "2", "acme", 7, f"{n}", b"", b"", None, 1, 1, None, None)
+                (n, NOW, "sim", "1", "2", "acme", 7, f"{n}", b"", b"", None, 1, 1, None, None, None)
                 for n in range(1, count + 1)
             ]
         )
