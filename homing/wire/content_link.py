@@ -1,4 +1,4 @@
-"""Links to contents of MMS that need no login: signed, for one content or one part of it, and only for a while.
+"""Links to contents of MMS that need no login: signed, for one content or a part of it, and only for a while.
 
 The key is made from what is kept of an account's API key, so that a new API key ends all links of before.
 """
