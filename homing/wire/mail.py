@@ -97,8 +97,8 @@ class MailWriter:
         name = tracking_id(r.submission)
         phone = _line(_shown(r.recipient))
         read = _READ.get(r.reason) if r.is_mms else None
-        what = f"your {'MMS' if r.is_mms else 'SMS'} to {phone}"
-        subject = f"{status}: {what} {read}" if read else f"{status}: {what}"
+        medium = "MMS" if r.is_mms else "SMS"
+        subject = f"{status}: your {medium} to {phone}{f' {read}' if read else ''}"
         head = (
             f"{self._envelope(r.recipient, r.sender, subject, r.at_ms, r.id)}"
             f"X-Homing-Id: {r.id}\r\nX-Homing-Kind: report\r\nX-Homing-Sms-Id: {r.submission}\r\n"
@@ -109,7 +109,7 @@ class MailWriter:
             f"{_optional('X-Homing-Note', r.note)}"
         )
         text = (
-            f"Y{what[1:]} {read or _SAID[r.status]}.\n\n"
+            f"Your {medium} to {phone} {read or _SAID[r.status]}.\n\n"
             f"tracking-id: {name}\nsms-id: {r.submission}\nstatus: {status}\nreason: {_line(r.reason)}\n"
             f"final: {'yes' if r.status in FINAL else 'no'}\nerror: {_line(r.err)}\nfrom: {_line(r.sender)}\n"
             f"to: {_line(r.recipient)}\nat: {_utc(r.at_ms // 1000)}\nnote: {_line(r.note or '')}\n"
