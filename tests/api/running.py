@@ -143,6 +143,7 @@ class RunningGateway:
                 late_ms=600_000,
                 max_session=1000,
             ),
+            relays={},
             test_endpoint=self._test_endpoint,
             check_url=lambda url: ("a forbidden address",) if "10.0.0.1" in url else (),
             sub_accounts=StoreSubAccounts(self.database, self.ids.next),
