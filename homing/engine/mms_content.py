@@ -12,12 +12,14 @@ import msgspec
 
 from homing.engine.contents import Chosen, Contents, Piece, Spool
 from homing.model.mms import Content
-from homing.wire.mms_manifest import file_names
+from homing.wire.mms_manifest import file_names, is_media_type
 from homing.wire.smil import CONTENT_TYPES, LARGEST, refer_to_files
 from homing.wire.text_decoder import TextDecoder
 
 LONGEST_TEXT: Final = 4_000
 """Octets of the text parts that stand in the message itself; the parts have all of it."""
+UNKNOWN_TYPE: Final = "application/octet-stream"
+"""In place of a media type that is none."""
 
 
 class ContentProblem(Exception):
@@ -78,6 +80,8 @@ class MmsContent:
 
     def begin(self, part: Described) -> None:
         """A part begins."""
+        if not is_media_type(part.content_type):
+            part = msgspec.structs.replace(part, content_type=UNKNOWN_TYPE)
         self._part = part
         self._part_size = 0
         is_text = part.content_type.startswith("text/")

@@ -121,7 +121,12 @@ class RunningGateway:
         self.journal.stop()
 
     def _gateway(self) -> Gateway:
-        settings = {"max_bulk": MAX_BULK, "max_body_bytes": MAX_BODY_BYTES, "trusted_proxies": ()}
+        settings = {
+            "max_bulk": MAX_BULK,
+            "max_body_bytes": MAX_BODY_BYTES,
+            "trusted_proxies": (),
+            "relays": {},
+        }
         return Gateway(
             directory=lambda: self.directory,
             submit=Submit(
@@ -143,7 +148,6 @@ class RunningGateway:
                 late_ms=600_000,
                 max_session=1000,
             ),
-            relays={},
             test_endpoint=self._test_endpoint,
             check_url=lambda url: ("a forbidden address",) if "10.0.0.1" in url else (),
             sub_accounts=StoreSubAccounts(self.database, self.ids.next),

@@ -79,6 +79,13 @@ def test_the_texts_of_a_message_are_bounded(content: MmsContent) -> None:
     assert (first, set(second), len(second)) == ("one", {"é"}, (LONGEST_TEXT - 3) // 2)
 
 
+def test_a_media_type_that_is_none_is_not_told_on(content: MmsContent) -> None:
+    for content_type in ("image/gif\ufffd", "image/", "a b/c", "text/plain\r\nX: y"):
+        put(content, b"a", content_type)
+    kept = content.keep(everything)
+    assert {part.content_type for part in kept.content.parts} == {"application/octet-stream"}
+
+
 @pytest.mark.parametrize(("sizes", "why"), [([10_001], "a part has more than 10000"), ([9_000] * 3, "25000")])
 def test_limits(content: MmsContent, sizes: list[int], why: str) -> None:
     def put_all() -> None:
