@@ -15,7 +15,9 @@ import structlog
 
 from homing.engine.rows import message_of
 from homing.store import tables as t
-from tests.links.test_mm7_server import REFUSED, RELATED, SHAPES, Site, World, a_store, an_endpoint
+from tests.engine.far import World, a_store, an_endpoint
+from tests.links.relay import RELATED
+from tests.links.test_mm7_server import REFUSED, SHAPES, Site
 
 REQUESTS = int(os.environ.get("HOMING_FUZZ", "3000"))
 LIMIT_S = 10.0

@@ -24,9 +24,8 @@ from homing.store.blobs import LocalBlobs
 from homing.wire.mm7 import SOAP
 from tests.engine.far import World, a_store, a_submission, an_endpoint
 from tests.engine.test_mms_intake import CONTENT
+from tests.links.relay import RELATED, SCHEMA, deliver, multipart, part, report, request
 
-SCHEMA = "http://www.3gpp.org/ftp/Specs/archive/23_series/23.140/schema/"
-REL6 = f"{SCHEMA}REL-6-MM7-1-4"
 GIF = b"GIF89a\x01\x00\x01\x00\x00\x00\x00;"
 JPEG = b"\xff\xd8\xff\xe0\r\n--oute\r\n--\x00\xff\xd9"
 LIMITS = Limits(part=100_000, message=150_000)
@@ -128,41 +127,6 @@ def run(tmp_path: Path) -> Callable[[Callable[[Site], Awaitable[None]]], None]:
     return go
 
 
-# --- what relays write ---
-
-
-def deliver(
-    *, namespace: str = REL6, prefix: str = "m", version: str = "6.8.0", to: str = "", cid: str = "cid:mms",
-    more: str = "", transaction: str = "T-1",
-) -> bytes:  # fmt: skip
-    m = f"{prefix}:" if prefix else ""
-    space = f"xmlns{f':{prefix}' if prefix else ''}='{namespace}'" if namespace else ""
-    to = to or f"<{m}To><{m}Number>60999</{m}Number></{m}To>"
-    content = f"<{m}Content href='{cid}'/>" if cid else ""
-    return (
-        f"<s:Envelope xmlns:s='{SOAP}'><s:Header><{m}TransactionID {space} s:mustUnderstand='1'>{transaction}"
-        f"</{m}TransactionID></s:Header><s:Body><{m}DeliverReq {space}>"
-        f"<{m}MM7Version>{version}</{m}MM7Version>"
-        f"<{m}Sender><{m}Number>+447700900123/TYPE=PLMN</{m}Number></{m}Sender>"
-        f"<{m}Recipients>{to}</{m}Recipients><{m}Subject>Hé</{m}Subject>{more}{content}</{m}DeliverReq>"
-        "</s:Body></s:Envelope>"
-    ).encode()
-
-
-def part(octets: bytes, *headers: str) -> bytes:
-    return "".join(f"{header}\r\n" for header in headers).encode() + b"\r\n" + octets
-
-
-def multipart(boundary: str, *parts: bytes) -> bytes:
-    delimiter = f"--{boundary}".encode()
-    return b"".join(delimiter + b"\r\n" + each + b"\r\n" for each in parts) + delimiter + b"--\r\n"
-
-
-def request(envelope: bytes, *parts: bytes) -> bytes:
-    return multipart("outer", part(envelope, "Content-Type: text/xml; charset=utf-8"), *parts)
-
-
-RELATED = 'multipart/related; boundary="outer"; type="text/xml"'
 PICTURE = part(GIF, "Content-Type: image/gif; name=pic.gif", "Content-ID: <mms>")
 SMIL = b'<smil><head/><body><par><img src="cid:one"/><text src="hello.txt"/></par></body></smil>'
 NESTED = part(
@@ -424,16 +388,6 @@ def test_what_cannot_be_put_on_disk_is_not_acknowledged(run: Any) -> None:
 
 
 # --- reports ---
-
-
-def report(operation: str, word: str, message_id: str = "mmsc-1", text_: str = "") -> bytes:
-    return (
-        f"<s:Envelope xmlns:s='{SOAP}'><s:Header><TransactionID xmlns='{REL6}'>R-1</TransactionID></s:Header>"
-        f"<s:Body><{operation} xmlns='{REL6}'><MM7Version>6.8.0</MM7Version>"
-        f"<MessageID>{message_id}</MessageID>"
-        "<Recipient><Number>+447700900001</Number></Recipient><Sender><ShortCode>60999</ShortCode></Sender>"
-        f"<MMStatus>{word}</MMStatus><StatusText>{text_}</StatusText></{operation}></s:Body></s:Envelope>"
-    ).encode()
 
 
 async def sent(site: Site, report_bits: int) -> None:
