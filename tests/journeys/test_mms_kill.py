@@ -43,9 +43,13 @@ class MmsHarness:
         number = 0
         while self.is_flowing:
             number += 1
-            transaction, size = f"T{line}x{number}", self.chance.choice((200, 20_000, 300_000))
-            while await self.relay.deliver(transaction, size=size) != 1000 and self.is_flowing:
-                await asyncio.sleep(0.02)
+            await self.send_one(f"T{line}x{number}", self.chance.choice((200, 20_000, 300_000)))
+
+    async def send_one(self, transaction: str, size: int) -> None:
+        while self.is_flowing:
+            if await self.relay.deliver(transaction, size=size) == 1000:
+                return
+            await asyncio.sleep(0.02)
 
     def missing(self) -> set[str]:
         """What was acknowledged and has not been pushed."""
