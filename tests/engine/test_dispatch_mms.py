@@ -8,8 +8,7 @@ from typing import Any
 
 import pytest
 
-from homing.engine.fanout import FanOut
-from homing.engine.mms_intake import ArrivedMms, MmsIntake
+from homing.engine.mms_intake import ArrivedMms
 from homing.model.account import Endpoint
 from homing.model.mms import Content
 from homing.store import tables as t
@@ -60,15 +59,11 @@ def mms_endpoint(**values: Any) -> Endpoint:
 
 async def receive(world: World, content: Content) -> None:
     """As a link hands over what a phone sent."""
-    intake = MmsIntake(
-        journal=world.journal, ids=world.ids, directory=world.now,
-        fan_out=FanOut(world.claim, world.dispatch), offer=world.dispatch.offer, retention_ms=86_400_000,
-    )  # fmt: skip
     told: asyncio.Future[Exception | None] = asyncio.get_running_loop().create_future()
     arrived = ArrivedMms(
         sender="447700900001", recipients=("60999",), to=("60999",), subject="Hi", content=content
     )
-    intake.take("mm7", arrived, told.set_result)
+    world.mms_intake.take("mm7", arrived, told.set_result)
     assert await told is None
 
 
