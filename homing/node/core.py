@@ -49,7 +49,8 @@ class Core:
         self.journal = Journal(database, loop)
         self._is_alone = database.is_sqlite  # which no two nodes can share
         self.claim = Claim(node=settings.node.id, life=now_ms(), lease_ms=round(push.lease_s * 1000))
-        self.pusher = Pushers(settings, loop)
+        self.contents = open_contents(settings)
+        self.pusher = Pushers(settings, loop, self.contents.open)
         self.dispatch = Dispatch(
             journal=self.journal,
             directory=self._directory,
@@ -57,6 +58,7 @@ class Core:
             pusher=self.pusher,
             retry_s={
                 "mx": push.mx_retry_s,
+                "mx-mms": push.mx_retry_s,
                 "json": push.json_retry_s,
                 "upside": push.upside_retry_s,
                 "email": push.email_retry_s,
@@ -67,7 +69,6 @@ class Core:
             call_soon=loop.call_soon,
             call_later=loop.call_later,
         )
-        self.contents = open_contents(settings)
         self.threads = ThreadPoolExecutor(READERS, thread_name_prefix="reader")
         self._connect_sides(settings, loop, database)
 

@@ -13,6 +13,7 @@ from homing.wire.push_json import JsonPush
 from homing.wire.push_mail import MailPush, MailTarget
 from homing.wire.push_mx import MxPush
 from homing.wire.push_upside import UpsidePush
+from homing.wire.streamed import Streamed
 from homing.wire.target import Target
 
 
@@ -35,7 +36,7 @@ class PushFormat(Protocol):
         """Whether this event is pushed to this endpoint at all: kind, report bits, vocabulary."""
         ...
 
-    def render(self, event: Event, attempt: int, now_ms: int) -> bytes:
+    def render(self, event: Event, attempt: int, now_ms: int) -> bytes | Streamed:
         """The whole request of this attempt, for its transport. Only for events that are wanted."""
         ...
 
