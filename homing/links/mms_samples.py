@@ -46,7 +46,9 @@ def gif() -> bytes:
     codes = [code for at in range(0, len(pixels), 2) for code in (clear, *pixels[at : at + 2])] + [end]
     bits = sum(code << 3 * place for place, code in enumerate(codes))
     data = bits.to_bytes((3 * len(codes) + 7) // 8, "little")
-    blocks = b"".join(bytes([len(data[at : at + 255])]) + data[at : at + 255] for at in range(0, len(data), 255))
+    blocks = b"".join(
+        bytes([len(data[at : at + 255])]) + data[at : at + 255] for at in range(0, len(data), 255)
+    )
     screen = struct.pack("<HHBBB", SIDE, SIDE, 0b1001_0001, 0, 0)
     image = b"," + struct.pack("<HHHHB", 0, 0, SIDE, SIDE, 0) + b"\2"
     return b"GIF89a" + screen + colours + image + blocks + b"\0;"
@@ -66,7 +68,7 @@ def film() -> bytes:
 
 
 def smil(names: Sequence[tuple[str, str]]) -> bytes:
-    """A presentation of parts, each given by name and media type: text below pictures, one after the other."""
+    """A presentation of parts, each given by name and media type: one after the other."""
     tags = {"image": "img", "audio": "audio", "video": "video", "text": "text"}
     slides = []
     for name, media_type in names:

@@ -91,7 +91,13 @@ class Node:
             self.listeners.append(listener)
             await listener.start()
         await self.pop3.start()
-        await self.networks.start(core.outbox, core.intake, core.outbox.add)
+        await self.networks.start(
+            core.outbox,
+            core.intake,
+            core.outbox.add,
+            open_content=core.contents.open,
+            http_port=next((each.port for each in self.listeners if each.context is None), None),
+        )
         self._wind_up()
         log.info(
             "node_started",
@@ -117,7 +123,7 @@ class Node:
             self.pop3.server.stop(left_s), *(listener.stop(left_s) for listener in self.listeners)
         )
         self._clockwork.stop()
-        await self.networks.stop_simulator()
+        await self.networks.stop_simulators()
         await asyncio.gather(
             *(task for task in (self._watching, self._upkeep) if task), return_exceptions=True
         )

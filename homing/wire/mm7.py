@@ -385,7 +385,9 @@ def _fault(fault: etree._Element) -> SubmitAnswer:
         if found is not None:
             return found
     said = " ".join(filter(None, (text_of(fault, "faultstring"), text_of(fault, "detail"))))
-    is_ours = text_of(fault, "faultcode").rpartition(":")[2].startswith("Client")  # not to be sent again as it is
+    is_ours = (
+        text_of(fault, "faultcode").rpartition(":")[2].startswith("Client")
+    )  # not to be sent again as it is
     return SubmitAnswer(code=CLIENT_ERROR if is_ours else SERVICE_ERROR, text="SOAP fault", details=said)
 
 

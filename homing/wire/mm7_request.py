@@ -1,4 +1,4 @@
-"""A submission of an MMS as the HTTP request to a relay: envelope and content in one multipart. TS 23.140 §8.7
+"""A submission of an MMS as an HTTP request to a relay: envelope and content in one body. TS 23.140 §8.7
 
 The content is a multipart of its own, ``related`` when it has a presentation (SMIL) and ``mixed`` else. Its
 parts are pieces of the content zip, which keeps them as they are. SMIL names other parts by file name or as
@@ -78,9 +78,7 @@ def render_submit(relay: Relay, submission: Submission) -> Streamed:
             ),
         ),
     )
-    return Streamed(
-        sha256=content.sha256, pieces=tuple(joined([_head(relay, outer, size_of(body)), *body]))
-    )
+    return Streamed(sha256=content.sha256, pieces=tuple(joined([_head(relay, outer, size_of(body)), *body])))
 
 
 def basic_credentials(user: str, password: str) -> str:
@@ -94,9 +92,7 @@ def related(boundary: str, media_type: str, start: str) -> str:
 
 
 def _head(relay: Relay, boundary: str, size: int) -> bytes:
-    login = ()
-    if relay.user:
-        login = (("Authorization", basic_credentials(relay.user, relay.password)),)
+    login = [("Authorization", basic_credentials(relay.user, relay.password))] if relay.user else []
     lines = header_lines(
         (
             ("Host", relay.target.authority),

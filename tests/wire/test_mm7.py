@@ -247,7 +247,8 @@ def test_any_submission_is_well_formed(
         ("<s:Fault><faultcode>s:Server</faultcode></s:Fault>", 4000, "", False, True),
         ("<s:Fault><faultcode>s:Client.Syntax</faultcode></s:Fault>", 2000, "", False, False),
         ("<s:Fault><faultcode>s:Client</faultcode><detail><m:RSErrorRsp xmlns:m='x'><m:Status>"
-         "<m:StatusCode>4006</m:StatusCode></m:Status></m:RSErrorRsp></detail></s:Fault>", 4006, "", False, True),
+         "<m:StatusCode>4006</m:StatusCode></m:Status></m:RSErrorRsp></detail></s:Fault>",
+         4006, "", False, True),
     ],
 )  # fmt: skip
 def test_what_a_relay_answers(
