@@ -16,6 +16,7 @@ from homing.links.mmsc import Mmsc, Vasp
 from homing.links.simulator import Simulator
 from homing.links.smpp import SmppLink
 from homing.links.smpp_options import SmppOptions
+from homing.node.own_url import relay_url
 from homing.push.http import HttpPush
 from homing.push.streaming import OpenContent
 
@@ -158,13 +159,6 @@ class Networks:
         return Mm7Link(
             options, listener=listener, open_transport=partial(_open_transport, options, open_content)
         )
-
-
-def relay_url(settings: Settings, link: str, port: int) -> str:
-    """Where this node takes what a relay on this machine has to say to a link."""
-    host = host_and_port(settings.http.listen)[0]
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104  (every address, also this one)
-    return f"http://{f'[{host}]' if ':' in host else host}:{port}/mm7/{link}"
 
 
 def _is_simulated(link: LinkSettings) -> bool:
