@@ -19,6 +19,7 @@ import structlog
 from homing.engine.ports import LinkListener, Outgoing
 from homing.links.mm7_answers import Verdict, read_answer
 from homing.links.mm7_options import Mm7Options
+from homing.links.mm7_server import Counters as Received
 from homing.links.smpp_status import Counters, Rates, time_text
 from homing.links.throughput import Throughput
 from homing.links.tls import client_context
@@ -54,12 +55,20 @@ class Mm7Link:
     medium: Medium = "mms"
 
     def __init__(
-        self, options: Mm7Options, *, listener: LinkListener, open_transport: Callable[[], Transport]
+        self,
+        options: Mm7Options,
+        *,
+        listener: LinkListener,
+        open_transport: Callable[[], Transport],
+        received: Received | None = None,
     ) -> None:
-        """``open_transport`` is called when the link sends at all; ``ValueError``: the URL cannot be read."""
+        """``open_transport`` is called when the link sends at all; ``received`` is of the receiving side.
+
+        ``ValueError``: the URL cannot be read.
+        """
         self.options = options
         self.counters = Counters()
-        """The receiving side counts here as well: ``received``, ``receipts``, ``refused``."""
+        self._received = received or Received()
         self._listener = listener
         self._relay = _relay(options) if options.submit_url else None
         self._transport = open_transport() if self._relay is not None else None
@@ -167,8 +176,9 @@ class Mm7Link:
         """For ``homing links``: the fields of an SMPP link, with one bind when it sends."""
         counters = self.counters
         loop_s = asyncio.get_running_loop().time()
+        received = self._received
         sent_per_s, received_per_s = self._rates.per_s(
-            loop_s, counters.sent, counters.received + counters.receipts
+            loop_s, counters.sent, received.received + received.receipts
         )
         target = None if self._relay is None else self._relay.target
         since = time_text(self._since_ms)
@@ -185,8 +195,9 @@ class Mm7Link:
             "sent_per_s": sent_per_s,
             "received_per_s": received_per_s,
             **{name: getattr(counters, name) for name in counters.__slots__},
+            **{name: getattr(received, name) for name in ("received", "receipts", "refused")},
             "reconnects": self.reconnects,
-            "last_error": self._last_error,
+            "last_error": self._last_error or received.last_error,
             "binds": [bind] if target else [],
         }
 
@@ -243,8 +254,8 @@ class Mm7Link:
 
     def _sample(self) -> None:
         loop = asyncio.get_running_loop()
-        counters = self.counters
-        self._rates.sample(loop.time(), counters.sent, counters.received + counters.receipts)
+        received = self._received
+        self._rates.sample(loop.time(), self.counters.sent, received.received + received.receipts)
         self._sample_timer = loop.call_later(1.0, self._sample)
 
 

@@ -1,7 +1,7 @@
 """The links of a node, made from its configuration, and the simulators that some of them are connected to."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, Protocol
 
@@ -12,6 +12,7 @@ from homing.engine.intake import Intake
 from homing.engine.ports import Link, LinkListener
 from homing.links.mm7_client import Mm7Link, tls_context
 from homing.links.mm7_options import Mm7Options
+from homing.links.mm7_server import Counters as Received
 from homing.links.mmsc import Mmsc, Vasp
 from homing.links.simulator import Simulator
 from homing.links.smpp import SmppLink
@@ -66,11 +67,13 @@ class Networks:
         add: Callable[[NetworkLink], None],
         *,
         open_content: OpenContent,
+        received: Mapping[str, Received],
         http_port: int | None,
     ) -> None:
         """Start the simulators, make every link, ``add`` it where it is routed, and let it connect.
 
-        ``http_port`` is where this node takes plain HTTP, for what the simulated MMSC has to say to it.
+        ``received`` is what the receiving sides of MM7 links count, by name; ``http_port`` is where this node
+        takes plain HTTP, for what the simulated MMSC has to say to it.
         """
         if any(link.kind == "simulator" for link in self._settings.link):
             await self._start_simulator()
@@ -78,7 +81,7 @@ class Networks:
             await self._start_mmsc(http_port)
         for settings in self._settings.link:
             if settings.kind == "mm7":
-                link: NetworkLink = self._mm7_link(settings, listener, open_content)
+                link: NetworkLink = self._mm7_link(settings, listener, open_content, received)
             else:
                 link = SmppLink(
                     self._smpp_options(settings),
@@ -151,13 +154,22 @@ class Networks:
             values |= {"host": host or "127.0.0.1", "port": self.simulator_port, "tls": False}
         return SmppOptions(**values)
 
-    def _mm7_link(self, settings: LinkSettings, listener: LinkListener, open_content: OpenContent) -> Mm7Link:
+    def _mm7_link(
+        self,
+        settings: LinkSettings,
+        listener: LinkListener,
+        open_content: OpenContent,
+        received: Mapping[str, Received],
+    ) -> Mm7Link:
         values = {name: getattr(settings, name) for name in _MM7}
         if _is_simulated(settings):
             values["submit_url"] = f"http://127.0.0.1:{self.mmsc_port}/{settings.name}"
         options = Mm7Options(**values)
         return Mm7Link(
-            options, listener=listener, open_transport=partial(_open_transport, options, open_content)
+            options,
+            listener=listener,
+            open_transport=partial(_open_transport, options, open_content),
+            received=received.get(settings.name),
         )
 
 

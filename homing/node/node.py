@@ -26,6 +26,7 @@ from homing.node.listeners import Listener, bind
 from homing.node.metrics import exposition
 from homing.node.networks import Networks
 from homing.node.pop3 import Pop3
+from homing.node.relays import make_receivers, make_relays
 from homing.push.addresses import check_url
 from homing.store import upkeep
 from homing.store.customers import load_directory
@@ -68,6 +69,7 @@ class Node:
         self._clockwork = Clockwork(self._loop)
         self._is_draining = False
         self._logins = Logins(lambda: self.core.directory, settings.submit.login_failures_per_min)
+        self._receivers = make_receivers(settings, self.core, lambda: self._is_draining)
         self._watching: asyncio.Task[None] | None = None
         self._upkeep: asyncio.Task[None] | None = None
 
@@ -96,6 +98,7 @@ class Node:
             core.intake,
             core.outbox.add,
             open_content=core.contents.open,
+            received={name: each.counters for name, each in self._receivers.items()},
             http_port=next((each.port for each in self.listeners if each.context is None), None),
         )
         self._wind_up()
@@ -130,6 +133,7 @@ class Node:
         await self._settle()
         core.journal.stop()
         self._logins.close()
+        core.mms_threads.shutdown(wait=False, cancel_futures=True)
         core.threads.shutdown(wait=False, cancel_futures=True)
         self._database.close()
         log.info("node_stopped")
@@ -198,6 +202,7 @@ class Node:
             records=StoreRecords(self._database),
             mailbox=core.mailbox,
             sub_accounts=StoreSubAccounts(self._database, core.ids.next),
+            relays=make_relays(settings, self._receivers),
             test_endpoint=self.test_endpoint,
             check_url=lambda url: check_url(url, allow_private_networks=allow_private),
             has_relay=bool(settings.smtp.host),

@@ -1,4 +1,4 @@
-"""``homing simulate mms``: what reaches a node over a real socket, and what its answer does to the command."""
+"""``homing simulate mms``: what reaches a node over a real socket, and what its answer does."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager

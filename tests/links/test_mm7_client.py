@@ -20,7 +20,7 @@ from homing.push.streaming import GONE
 from homing.wire.mm7 import Frame
 from homing.wire.mm7_relay import read_submit, write_submit_response
 from homing.wire.smpp_codes import CommandStatus
-from tests.links.relay import QUICK, Stock, a_link, answer, far_side, ids, taken
+from tests.links.far_relay import QUICK, Stock, a_link, answer, far_side, ids, taken
 from tests.links.smsc import Engine, until
 
 

@@ -44,7 +44,7 @@ from homing.wire.mm7 import (
 from homing.wire.mm7_relay import SubmitReq, write_deliver
 from homing.wire.smpp_codes import CommandStatus
 from tests.docs.pages import bare, page, tables
-from tests.links.relay import QUICK, Relay, Stock, a_link, answer
+from tests.links.far_relay import QUICK, Relay, Stock, a_link, answer
 from tests.links.smsc import Engine, until
 
 

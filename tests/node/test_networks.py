@@ -11,7 +11,7 @@ import uvloop
 from homing.config import LinkSettings, Settings, load
 from homing.node.networks import Networks
 from homing.node.own_url import relay_url
-from tests.links.relay import Stock, ids
+from tests.links.far_relay import Stock, ids
 from tests.links.smsc import Engine, outgoing, until
 
 
@@ -25,7 +25,8 @@ class NoIntake:
 async def started(settings: Settings, stock: Stock, engine: Engine, port: int | None = None) -> Networks:
     networks = Networks(settings)
     await networks.start(
-        engine, NoIntake(), lambda _link: None, open_content=stock.blobs.open, http_port=port,  # type: ignore[arg-type]
+        engine, NoIntake(), lambda _link: None, open_content=stock.blobs.open, received={},
+        http_port=port,  # type: ignore[arg-type]
     )  # fmt: skip
     return networks
 
