@@ -26,7 +26,7 @@ from homing.node.listeners import Listener, bind
 from homing.node.metrics import exposition
 from homing.node.networks import Networks
 from homing.node.pop3 import Pop3
-from homing.node.relays import make_relays
+from homing.node.relays import make_receivers, make_relays
 from homing.push.addresses import check_url
 from homing.store import upkeep
 from homing.store.customers import load_directory
@@ -69,6 +69,7 @@ class Node:
         self._clockwork = Clockwork(self._loop)
         self._is_draining = False
         self._logins = Logins(lambda: self.core.directory, settings.submit.login_failures_per_min)
+        self._receivers = make_receivers(settings, self.core, lambda: self._is_draining)
         self._watching: asyncio.Task[None] | None = None
         self._upkeep: asyncio.Task[None] | None = None
 
@@ -92,7 +93,14 @@ class Node:
             self.listeners.append(listener)
             await listener.start()
         await self.pop3.start()
-        await self.networks.start(core.outbox, core.intake, core.outbox.add)
+        await self.networks.start(
+            core.outbox,
+            core.intake,
+            core.outbox.add,
+            open_content=core.contents.open,
+            received={name: each.counters for name, each in self._receivers.items()},
+            http_port=next((each.port for each in self.listeners if each.context is None), None),
+        )
         self._wind_up()
         log.info(
             "node_started",
@@ -118,7 +126,7 @@ class Node:
             self.pop3.server.stop(left_s), *(listener.stop(left_s) for listener in self.listeners)
         )
         self._clockwork.stop()
-        await self.networks.stop_simulator()
+        await self.networks.stop_simulators()
         await asyncio.gather(
             *(task for task in (self._watching, self._upkeep) if task), return_exceptions=True
         )
@@ -194,7 +202,7 @@ class Node:
             records=StoreRecords(self._database),
             mailbox=core.mailbox,
             sub_accounts=StoreSubAccounts(self._database, core.ids.next),
-            relays=make_relays(settings, core, lambda: self._is_draining),
+            relays=make_relays(settings, self._receivers),
             test_endpoint=self.test_endpoint,
             check_url=lambda url: check_url(url, allow_private_networks=allow_private),
             has_relay=bool(settings.smtp.host),

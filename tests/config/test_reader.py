@@ -44,7 +44,9 @@ def test_without_a_file_a_newcomer_has_what_he_needs(tmp_path: Path, monkeypatch
     assert found.node.data_dir == tmp_path / "homing-data"
     assert found.node.store_url == f"sqlite:///{tmp_path}/homing-data/homing.db"
     assert found.http.listen == "127.0.0.1:8080"
-    assert [(link.name, link.kind) for link in found.link] == [("sim", "simulator")]
+    assert [(link.name, link.kind) for link in found.link] == [("sim", "simulator"), ("mms", "mm7")]
+    assert found.link == Settings().link
+    assert (found.link[1].submit_url, found.link[1].addresses) == ("simulator", ("127.0.0.1", "::1"))
     assert found.push.lease_s > found.push.give_up_s > found.push.expect_s
     assert len(found.push.mx_retry_s) == len(found.push.json_retry_s) == 9  # ten attempts
 
