@@ -214,7 +214,7 @@ class PushSettings(Section, frozen=True, kw_only=True):
     ] = 75.0
     mx_retry_s: Annotated[
         tuple[Wait, ...],
-        about("Waits between attempts in the mx and mx-mms formats; one attempt more, then a dead letter."),
+        about("Waits between attempts in mx and mx-mms; one attempt more than waits, then a dead letter."),
     ] = (30, 60, 120, 240, 480, 960, 1920, 3840, 7680)
     json_retry_s: Annotated[
         tuple[Wait, ...],
@@ -355,15 +355,8 @@ class SimulatorSettings(Section, frozen=True, kw_only=True):
     report_delay_ms: Annotated[int, about("Time from its answer to the delivery receipt.", ge=0)] = 500
 
 
-DEFAULT_LINKS: tuple[LinkSettings, ...] = (
-    LinkSettings(name="sim", kind="simulator"),
-    LinkSettings(name="mms", kind="mm7", submit_url="simulator", addresses=("127.0.0.1", "::1")),
-)
-"""The links of a node whose configuration has none: one for SMS, one for MMS, both to simulators."""
-
-
 class Settings(Section, frozen=True, kw_only=True):
-    """Everything a node is told. ``Settings()`` is a node on a laptop, with simulators as its links."""
+    """Everything a node is told. ``Settings()`` is a node on a laptop, with the simulator as its link."""
 
     node: NodeSettings = NodeSettings()
     http: HttpSettings = HttpSettings()
@@ -377,7 +370,7 @@ class Settings(Section, frozen=True, kw_only=True):
     intake: IntakeSettings = IntakeSettings()
     log: LogSettings = LogSettings()
     simulator: SimulatorSettings = SimulatorSettings()
-    link: tuple[LinkSettings, ...] = DEFAULT_LINKS
+    link: tuple[LinkSettings, ...] = (LinkSettings(name="sim", kind="simulator"),)
 
 
 SECTIONS: dict[str, type[Section]] = {
