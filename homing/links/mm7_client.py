@@ -226,7 +226,7 @@ class Mm7Link:
             self.counters.throttled += 1
         elif status:
             self._last_error = verdict.why
-            log.info("mms_refused", link=self.name, submission=outgoing.submission.id, why=verdict.why)
+            log.info("submission_refused", link=self.name, submission=outgoing.submission.id, why=verdict.why)
         self._listener.answered(self, [(outgoing, status, verdict.message_id)])
 
     def _meet_trouble(self, outgoing: Outgoing, verdict: Verdict) -> None:

@@ -60,7 +60,7 @@ MMS_FATES: Final[Mapping[str, MmsFate]] = {
     "905": _said("Forwarded"),
     "906": _said("Indeterminate"),
     "907": MmsFate(about="The report says a word that nobody knows.", words=("Mislaid",)),
-    "908": MmsFate(about="Refused in the answer: 2002, address error.", refused=ADDRESS_ERROR),
+    "908": MmsFate(about="Refused in the answer: 2002, address error.", refused=ADDRESS_ERROR, words=()),
     "909": MmsFate(
         about="Put off twice (4006), then taken.", put_off=(SERVICE_UNAVAILABLE, SERVICE_UNAVAILABLE)
     ),
@@ -70,7 +70,7 @@ MMS_FATES: Final[Mapping[str, MmsFate]] = {
     "913": MmsFate(about="The report comes before the answer to the submission.", is_early=True),
     "918": MmsFate(about="The report comes twice.", words=("Retrieved", "Retrieved")),
     "919": MmsFate(about="The reports go back: Retrieved, then Deferred.", words=("Retrieved", "Deferred")),
-    "940": MmsFate(about="Refused in the answer: 2004, content refused.", refused=CONTENT_REFUSED),
+    "940": MmsFate(about="Refused in the answer: 2004, content refused.", refused=CONTENT_REFUSED, words=()),
     "941": _said("NotSupported"),
     "942": MmsFate(about="Unreachable first, then Retrieved.", words=("Unreachable", "Retrieved")),
     "943": MmsFate(about="Retrieved; deleted without being read.", read_word="Deleted without being read"),

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from homing.config import ConfigError, LinkSettings, Problem, Settings, check, find_file, host_and_port, load
 from homing.model.report import Status
 
+MM7 = '[[link]]\nname = "mms"\nkind = "mm7"\nuser = "relay"\npassword = "s3cret"\n'
 SMSC = '[[link]]\nname = "smsc"\nhost = "smsc.example.net"\nsystem_id = "us"\n'
 
 
@@ -315,6 +316,27 @@ def test_everything_wrong_is_said_at_once_in_the_order_of_the_file(file: Path) -
         (SMSC + 'tls_ca_file = "homing.toml"', 5, "link.smsc.tls_ca_file", "set tls = true"),
         (SMSC + 'tls = true\ntls_key = "homing.toml"', 6, "link.smsc.tls_key", "set tls_certificate"),
         (SMSC + 'carrier_code = "234-15"', 5, "link.smsc.carrier_code", "of another form"),
+        ('[[link]]\nname = "mms"\nkind = "mm7"', 1, "link.mms.user", "anybody could send MMS here"),
+        (MM7.replace("password", "#"), 1, "link.mms.password", "is missing"),
+        (MM7.replace("user", "#") + 'addresses = ["::1"]', 1, "link.mms.user", "is missing"),
+        (MM7 + 'addresses = ["192.0.2.0/33"]', 6, "link.mms.addresses", "no address and no network"),
+        (MM7 + 'submit_url = "ftp://x/"', 6, "link.mms.submit_url", "of another form"),
+        (MM7 + 'submit_url = "http://x:0/"', 6, "link.mms.submit_url", "its host or port"),
+        (MM7 + 'submit_url = "http://x:y/"', 6, "link.mms.submit_url", "its host or port"),
+        (MM7 + 'submit_url = "http:///mm7"', 6, "link.mms.submit_url", "its host or port"),
+        (MM7 + 'submit_url = "http://ex!mple/"', 6, "link.mms.submit_url", "its host or port"),
+        (
+            MM7 + 'submit_url = "http://x/"\ntls_ca_file = "homing.toml"',
+            7,
+            "link.mms.tls_ca_file",
+            "https://",
+        ),
+        (
+            MM7 + 'submit_url = "https://x/"\ntls_server_name = "y"',
+            7,
+            "link.mms.tls_server_name",
+            "submit_url",
+        ),
         ('[[link]]\nname = "a b"\nkind = "simulator"', 2, "link.name", "letters, digits"),
         ('[[link]]\nname = "a\\n"\nkind = "simulator"', 2, "link.name", "letters, digits"),
         ('[[link]]\nkind = "simulator"', 1, "link.name", "a name of its own"),
