@@ -21,6 +21,7 @@ from homing.model.clock import now_ms
 from homing.model.delivery import Answer
 from homing.node.alarms import Alarms, UnmatchedWatch
 from homing.node.chores import Chore, Clockwork
+from homing.node.contents import content_links
 from homing.node.core import Core
 from homing.node.listeners import Listener, bind
 from homing.node.metrics import exposition
@@ -191,6 +192,8 @@ class Node:
             logins=self._logins,
             records=StoreRecords(self._database),
             mailbox=core.mailbox,
+            contents=core.contents,
+            links=lambda account: content_links(settings, account),
             sub_accounts=StoreSubAccounts(self._database, core.ids.next),
             test_endpoint=self.test_endpoint,
             check_url=lambda url: check_url(url, allow_private_networks=allow_private),
