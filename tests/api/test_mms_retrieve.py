@@ -6,6 +6,7 @@ import io
 import logging
 import os
 import socket
+import ssl
 import zipfile
 from contextlib import suppress
 from pathlib import Path
@@ -13,12 +14,14 @@ from typing import Any
 
 import httpx
 import pytest
+import trustme
 from sqlalchemy import text as sql
 
 from homing.api import content_answer
 from homing.api.content_answer import PIECE
 from homing.model.clock import LARGEST_ID
 from homing.model.mms import Content
+from homing.node.listeners import Listener, bind
 from homing.store import tables as t
 from tests.api.running import INBOUND_PASSWORD, MAX_BODY_BYTES, PASSWORD, RunningGateway
 from tests.api.watched_contents import WatchedBlobs
@@ -307,12 +310,14 @@ def request_of(event: int) -> bytes:
     return f"GET {PATH}?{query} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode()
 
 
-def connect(gateway: RunningGateway) -> socket.socket:
+def connect(port: int, trust: ssl.SSLContext | None = None) -> socket.socket:
     """A client that has asked for the content and has not read a thing."""
     connection = socket.socket()
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 16_384)
     connection.settimeout(30)
-    connection.connect(("127.0.0.1", gateway.port))
+    connection.connect(("127.0.0.1", port))
+    if trust is not None:
+        connection = trust.wrap_socket(connection, server_hostname="localhost")
     connection.sendall(request_of(EVENT))
     return connection
 
@@ -358,7 +363,7 @@ def test_two_hundred_at_once_get_the_same(gateway: RunningGateway, contents: Wat
 def test_what_a_client_does_not_read_is_not_read_from_the_disk(
     gateway: RunningGateway, large: Content, contents: WatchedBlobs
 ) -> None:
-    with connect(gateway) as slow, connect(gateway) as other:
+    with connect(gateway.port) as slow, connect(gateway.port) as other:
         read = contents.wait_until_it_rests()
         assert 0 < read < large.size  # of both together
         assert 0 < buffered(gateway) <= 2 * PIECE + 65_536
@@ -372,7 +377,7 @@ def test_what_a_client_does_not_read_is_not_read_from_the_disk(
 def test_a_client_that_goes_away_closes_the_content(
     gateway: RunningGateway, contents: WatchedBlobs, caplog: pytest.LogCaptureFixture
 ) -> None:
-    with connect(gateway):
+    with connect(gateway.port):
         assert contents.wait_until_it_rests() > 0
         assert contents.are_open == 1
     assert contents.wait_until(lambda: contents.are_open == 0)
@@ -388,7 +393,7 @@ def test_a_client_that_takes_nothing_is_left(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     monkeypatch.setattr(content_answer, "PATIENCE_S", 0.3)
-    with connect(gateway) as connection:
+    with connect(gateway.port) as connection:
         assert contents.wait_until(lambda: contents.octets > 0)
         assert contents.wait_until(lambda: contents.are_open == 0)
         assert len(read_all(connection)) < LARGE
@@ -402,9 +407,36 @@ def test_a_content_that_ends_too_soon_breaks_the_connection(
     tmp_path: Path,
     capfd: pytest.CaptureFixture[str],
 ) -> None:
-    with connect(gateway) as connection:
+    with connect(gateway.port) as connection:
         contents.wait_until_it_rests()
         os.truncate(tmp_path / "mms" / large.sha256[:2] / f"{large.sha256}.zip", LARGE // 2)
         assert len(read_all(connection)) < LARGE
         assert contents.wait_until(lambda: contents.are_open == 0)
     assert "content_not_read" in "".join(capfd.readouterr())
+
+
+def test_over_tls_it_is_the_same_on_the_listener_of_a_node(
+    gateway: RunningGateway, large: Content, contents: WatchedBlobs, tmp_path: Path
+) -> None:
+    authority, trust = trustme.CA(), ssl.create_default_context()
+    authority.configure_trust(trust)
+    made, tls = authority.issue_cert("localhost"), (tmp_path / "node.crt", tmp_path / "node.key")
+    made.cert_chain_pems[0].write_to_path(str(tls[0]))
+    made.private_key_pem.write_to_path(str(tls[1]))
+    listener = Listener(
+        gateway.application, bind("127.0.0.1", 0), tls=tls, max_connections=10, idle_timeout_s=1
+    )
+    asyncio.run_coroutine_threadsafe(listener.start(), gateway._loop).result(30)
+    try:
+        for goes_away in (False, True):
+            before = contents.octets
+            with connect(listener.port, trust) as connection:
+                read = contents.wait_until_it_rests() - before
+                assert 0 < read < large.size
+                if not goes_away:  # the idle time has no say in an answer
+                    contents.wait_until_it_rests()
+                    contents.wait_until_it_rests()
+                    assert hashlib.sha256(read_all(connection)).hexdigest() == large.sha256
+            assert contents.wait_until(lambda: contents.are_open == 0)
+    finally:
+        asyncio.run_coroutine_threadsafe(listener.stop(1.0), gateway._loop).result(30)
