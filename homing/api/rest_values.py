@@ -62,6 +62,35 @@ class NoQuery(Request):
     """No parameter."""
 
 
+# --- MMS ---
+
+ContentUrl = Annotated[str, Meta(description="Signed: it needs no login, and lapses ([mms] link_s).")]
+Sha256 = Annotated[str, Meta(description="Of its octets, in hex.")]
+
+
+class Part(Answer):
+    """One part of an MMS, in the order of the message."""
+
+    name: str
+    type: Annotated[str, Meta(description="Media type; text is in UTF-8.")]
+    size: Annotated[int, Meta(description="Octets.")]
+    sha256: Sha256
+    url: ContentUrl
+
+
+class Mms(Answer):
+    """What an MMS has that an SMS has not; size, hash and URL are those of the zip with all parts."""
+
+    subject: str
+    to: Annotated[list[str], Meta(description="All recipients that it shows.")]
+    cc: list[str]
+    expires_at: Annotated[Time, Meta(description="Until then the content can be retrieved.")]
+    size: int
+    sha256: Sha256
+    url: ContentUrl
+    parts: list[Part]
+
+
 # --- submissions ---
 
 
@@ -116,6 +145,7 @@ class Submission(Answer):
     not_before: Time | None
     link: str | None
     sent_at: Time | None
+    mms: Annotated[Mms | None, Meta(description="Null of an SMS.")]
 
 
 class Receipt(Answer):
@@ -174,6 +204,7 @@ class Received(Answer):
     parts: int
     expected_parts: int
     part_of: Id | None
+    mms: Annotated[Mms | None, Meta(description="Null of an SMS.")]
 
 
 # --- deliveries ---
