@@ -49,7 +49,8 @@ class Core:
         self.journal = Journal(database, loop)
         self._is_alone = database.is_sqlite  # which no two nodes can share
         self.claim = Claim(node=settings.node.id, life=now_ms(), lease_ms=round(push.lease_s * 1000))
-        self.pusher = Pushers(settings, loop)
+        self.contents = open_contents(settings)
+        self.pusher = Pushers(settings, loop, self.contents.open)
         self.dispatch = Dispatch(
             journal=self.journal,
             directory=self._directory,
@@ -67,7 +68,6 @@ class Core:
             call_soon=loop.call_soon,
             call_later=loop.call_later,
         )
-        self.contents = open_contents(settings)
         self.threads = ThreadPoolExecutor(READERS, thread_name_prefix="reader")
         self._connect_sides(settings, loop, database)
 
@@ -132,7 +132,8 @@ class Core:
             store=StoreMails(database),
             journal=self.journal,
             threads=self.threads,
-            write=MailWriter(box.domain).write,
+            writer=MailWriter(box.domain),
+            open_content=self.contents.open,
             polling=PollingRule(box.poll_interval_s),
             retention_ms=retention_d * DAY_MS,
             late_ms=round(settings.intake.reassembly_s * 1000) + CLOCKS_APART_MS,

@@ -4,6 +4,7 @@ import asyncio
 import ssl
 
 from homing.config import PushSettings, Settings
+from homing.engine.mail_chunks import OpenContent
 from homing.push.http import HttpPush, client_context
 from homing.push.mail import Done, MailPusher, Relay
 from homing.wire.push_mail import MailTarget
@@ -13,7 +14,10 @@ from homing.wire.target import Target
 class Pushers:
     """Implements ``engine.ports.Pusher``."""
 
-    def __init__(self, settings: Settings, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(
+        self, settings: Settings, loop: asyncio.AbstractEventLoop, open_content: OpenContent | None = None
+    ) -> None:
+        """``open_content`` gives what an MMS carries; who pushes none needs none."""
         push = settings.push
         self._settings = settings
         self.http = HttpPush(
@@ -26,7 +30,11 @@ class Pushers:
             max_answer_bytes=push.max_answer_bytes,
         )
         self.mail = MailPusher(
-            loop, _relay(settings), ssl_context=_mail_context(settings), give_up_s=push.give_up_s
+            loop,
+            _relay(settings),
+            open_content,
+            ssl_context=_mail_context(settings),
+            give_up_s=push.give_up_s,
         )
 
     def send(self, target: Target | MailTarget, request: bytes, token: object, done: Done) -> None:

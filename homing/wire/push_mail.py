@@ -103,14 +103,16 @@ class MailPush:
         if digest_min is not None and not 0 < digest_min <= _LONGEST_DIGEST_MIN:
             raise ValueError(f"digest is from 1 to {_LONGEST_DIGEST_MIN} minutes")
         self.target = MailTarget(address=read_address(endpoint.email), digest_min=digest_min)
-        kinds = kinds_of(endpoint, ("report", "message"))
+        kinds = kinds_of(endpoint, ("report", "message", "mms-report"))
         self._wants_reports = "report" in kinds
+        self._wants_mms_reports = "mms-report" in kinds
         self._wants_messages = "message" in kinds
 
     def wants(self, event: Event) -> bool:
         """Whether this event is pushed to this endpoint at all."""
         if type(event) is Report:
-            return self._wants_reports and event.status in _PUSHED and is_wanted(event)
+            wants = self._wants_mms_reports if event.is_mms else self._wants_reports
+            return wants and event.status in _PUSHED and is_wanted(event)
         return self._wants_messages
 
     def render(self, event: Event, attempt: int, now_ms: int) -> bytes:

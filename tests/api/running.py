@@ -24,9 +24,11 @@ from homing.api.gateway import Gateway, Health
 from homing.api.login import Logins
 from homing.api.plain import Receive, Scope, Send
 from homing.api.routes import Application
+from homing.engine.contents import ContentReader
 from homing.engine.credentials import hash_api_key, hash_password, make_token
 from homing.engine.directory import Directory
 from homing.engine.fanout import Claim
+from homing.engine.mail_chunks import OpenContent
 from homing.engine.mailbox import Mailbox
 from homing.engine.polling import PollingRule
 from homing.engine.rows import submission_of
@@ -48,6 +50,10 @@ MAX_BULK = 1000
 MAX_BODY_BYTES = 65_536
 PASSWORD = "s3cret"
 INBOUND_PASSWORD = "inb0und"
+
+
+def _no_content(sha256: str) -> ContentReader:
+    raise FileNotFoundError(sha256)
 
 
 _hashed = functools.cache(hash_password)  # made to be slow, and every test needs one
@@ -74,6 +80,8 @@ class RunningGateway:
         self.tested = Answer(status=200, body=b"OK", length=2, took_ms=7)
         self.ids = Ids(0)
         self._records = records
+        self.open_content: OpenContent = _no_content
+        """What an MMS carries; a test that has some says how it is opened."""
         self._threads = ThreadPoolExecutor(2)
         self._settings = settings
 
@@ -137,7 +145,8 @@ class RunningGateway:
                 store=StoreMails(self.database),
                 journal=self.journal,  # type: ignore[arg-type]
                 threads=self._threads,
-                write=MailWriter("homing.invalid").write,
+                writer=MailWriter("homing.invalid"),
+                open_content=lambda sha256: self.open_content(sha256),
                 polling=PollingRule(120, clock=lambda: self.time_s),
                 retention_ms=30 * 86_400_000,
                 late_ms=600_000,

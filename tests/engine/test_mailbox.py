@@ -15,12 +15,17 @@ from homing.model.clock import BORN_SHIFT, id_at, now_ms
 from homing.model.errors import StoreUnavailable
 from homing.store import tables as t
 from homing.store.mailbox import StoreMails
+from homing.wire.mail import MailWriter
 from homing.wire.mail_id import event_of, mail_id
 from tests.engine.far import World, a_store
 from tests.store import rows
 
 DAY_MS = 86_400_000
 LATE_MS = 600_000
+
+
+def no_content(sha256: str) -> Any:
+    raise FileNotFoundError(sha256)
 
 
 class Far:
@@ -33,7 +38,8 @@ class Far:
             store=self.store,
             journal=world.journal,
             threads=ThreadPoolExecutor(2),
-            write=lambda event: f"mail {event.id}\r\n".encode(),
+            writer=MailWriter("sms.example.net"),
+            open_content=no_content,
             polling=PollingRule(120),
             **{"retention_ms": 30 * DAY_MS, "late_ms": LATE_MS, "max_session": 1000} | changes,
         )

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from homing.wire.mail_pieces import stuffed
 from homing.wire.pop3 import (
     FULL,
     LINE_LIMIT,
@@ -19,7 +20,6 @@ from homing.wire.pop3 import (
     StartTls,
     State,
     Update,
-    stuffed,
     top,
 )
 
