@@ -1,7 +1,7 @@
 """The body of an MMS as a mail: what a person reads first, then every part as a file.
 
 The parts are slices of the content, which is read when the mail is sent. The same message is always the same
-octets: its boundary is made of its id and its content, and holds what neither quoted-printable nor base64 can.
+octets: the boundary is made of its id and its content. Neither quoted-printable nor base64 can hold it.
 """
 
 import re
@@ -60,7 +60,7 @@ def with_parts(head: bytes, text: str, mms: Mms, event: int) -> MailPieces:
 
 def _headers(part: Part) -> str:
     media_type = part.content_type
-    if not _MEDIA_TYPE.fullmatch(media_type) or media_type.startswith(_IN_WHOLE):
+    if not _MEDIA_TYPE.fullmatch(media_type) or media_type.lower().startswith(_IN_WHOLE):
         media_type = _UNKNOWN
     name = part.name if is_safe_name(part.name) else "part.bin"
     charset = "; charset=utf-8" if media_type.startswith("text/") else ""
