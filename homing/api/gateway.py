@@ -5,7 +5,7 @@ A face translates between its own words and these; it opens nothing and starts n
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +17,7 @@ from homing.model.delivery import Answer
 
 if TYPE_CHECKING:
     from homing.api.login import Logins
+    from homing.api.mm7_door import Relay
     from homing.engine.mailbox import Mailbox
     from homing.engine.records import Records
     from homing.engine.sub_accounts import SubAccounts
@@ -53,6 +54,8 @@ class Gateway:
     records: Records
     mailbox: Mailbox
     sub_accounts: SubAccounts
+    relays: Mapping[str, Relay]
+    """MM7 links by name."""
     test_endpoint: Callable[[Endpoint], Awaitable[Answer]]
     """Push a marked sample event to an endpoint, once, and tell what it answered."""
     check_url: Callable[[str], Sequence[str]]

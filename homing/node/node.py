@@ -26,6 +26,7 @@ from homing.node.listeners import Listener, bind
 from homing.node.metrics import exposition
 from homing.node.networks import Networks
 from homing.node.pop3 import Pop3
+from homing.node.relays import make_relays
 from homing.push.addresses import check_url
 from homing.store import upkeep
 from homing.store.customers import load_directory
@@ -124,6 +125,7 @@ class Node:
         await self._settle()
         core.journal.stop()
         self._logins.close()
+        core.mms_threads.shutdown(wait=False, cancel_futures=True)
         core.threads.shutdown(wait=False, cancel_futures=True)
         self._database.close()
         log.info("node_stopped")
@@ -192,6 +194,7 @@ class Node:
             records=StoreRecords(self._database),
             mailbox=core.mailbox,
             sub_accounts=StoreSubAccounts(self._database, core.ids.next),
+            relays=make_relays(settings, core, lambda: self._is_draining),
             test_endpoint=self.test_endpoint,
             check_url=lambda url: check_url(url, allow_private_networks=allow_private),
             has_relay=bool(settings.smtp.host),

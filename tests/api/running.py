@@ -129,7 +129,12 @@ class RunningGateway:
         self.journal.stop()
 
     def _gateway(self) -> Gateway:
-        settings = {"max_bulk": MAX_BULK, "max_body_bytes": MAX_BODY_BYTES, "trusted_proxies": ()}
+        settings = {
+            "max_bulk": MAX_BULK,
+            "max_body_bytes": MAX_BODY_BYTES,
+            "trusted_proxies": (),
+            "relays": {},
+        }
         return Gateway(
             directory=lambda: self.directory,
             submit=Submit(
