@@ -4,18 +4,16 @@ The parts are slices of the content, which is read when the mail is sent. The sa
 octets: the boundary is made of its id and its content. Neither quoted-printable nor base64 can hold it.
 """
 
-import re
 from binascii import b2a_qp
 from collections.abc import Sequence
 from typing import Final
 
 from homing.model.mms import Mms, Part
+from homing.wire import smil
 from homing.wire.mail_pieces import MailPieces
-from homing.wire.mms_manifest import is_safe_name
+from homing.wire.mms_manifest import is_media_type, is_safe_name
 from homing.wire.streamed import Slice
 
-_SMIL: Final = frozenset({"application/smil", "application/smil+xml"})
-_MEDIA_TYPE: Final = re.compile(r"[A-Za-z0-9!#$&^_.+-]{1,60}/[A-Za-z0-9!#$&^_.+-]{1,60}")  # RFC 6838 §4.2
 _IN_WHOLE: Final = ("multipart/", "message/")
 """Their parts may not be base64. RFC 2045 §6.4"""
 _UNKNOWN: Final = "application/octet-stream"
@@ -33,7 +31,7 @@ def said_without_parts(text: str, mms: Mms, until: str) -> str:
 
 def attached(mms: Mms) -> Sequence[Part]:
     """The parts in the order in which a mail has them: how they are to be shown comes last."""
-    return sorted(mms.content.parts, key=lambda part: part.content_type in _SMIL)
+    return sorted(mms.content.parts, key=lambda part: part.content_type in smil.CONTENT_TYPES)
 
 
 def with_parts(head: bytes, text: str, mms: Mms, event: int) -> MailPieces:
@@ -60,7 +58,7 @@ def with_parts(head: bytes, text: str, mms: Mms, event: int) -> MailPieces:
 
 def _headers(part: Part) -> str:
     media_type = part.content_type
-    if not _MEDIA_TYPE.fullmatch(media_type) or media_type.lower().startswith(_IN_WHOLE):
+    if not is_media_type(media_type) or media_type.lower().startswith(_IN_WHOLE):
         media_type = _UNKNOWN
     name = part.name if is_safe_name(part.name) else "part.bin"
     charset = "; charset=utf-8" if media_type.startswith("text/") else ""

@@ -105,8 +105,8 @@ class MailPush:
         self.target = MailTarget(address=read_address(endpoint.email), digest_min=digest_min)
         kinds = kinds_of(endpoint, ("report", "message", "mms-report"))
         self._wants_reports = "report" in kinds
-        self._wants_mms_reports = "mms-report" in kinds
         self._wants_messages = "message" in kinds
+        self._wants_mms_reports = "mms-report" in kinds
 
     def wants(self, event: Event) -> bool:
         """Whether this event is pushed to this endpoint at all."""
