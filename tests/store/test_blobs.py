@@ -10,11 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from homing.engine.contents import Chosen
+from homing.engine.contents import ORPHAN_S, Chosen
 from homing.model.errors import StoreUnavailable
 from homing.model.mms import Content
 from homing.store import blobs as module
-from homing.store.blobs import ORPHAN_S, DiskSpool, LocalBlobs
+from homing.store.blobs import LocalBlobs
+from homing.store.spool import DiskSpool
 
 PARTS = (
     ("pic.jpg", "image/jpeg", os.urandom(600_000)),
