@@ -4,6 +4,7 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
+from typing import Any
 from urllib.request import Request, urlopen
 
 from moto.core import DEFAULT_ACCOUNT_ID
@@ -29,13 +30,22 @@ def make_bucket(endpoint: str, name: str) -> None:
         assert answer.status == 200
 
 
-def set_age(bucket: str, prefix: str, written_at: datetime) -> None:
+def set_time(bucket: str, prefix: str, written_at: datetime) -> None:
     """Make the objects of a bucket with this beginning of their keys look as if they were written then."""
-    keys = s3_backends[DEFAULT_ACCOUNT_ID]["aws"].buckets[bucket].keys
-    for key, written in keys.items():
+    for key, written in _objects(bucket).items():
         if key.startswith(prefix):
             written.last_modified = written_at
 
 
 def keys(bucket: str) -> list[str]:
-    return sorted(s3_backends[DEFAULT_ACCOUNT_ID]["aws"].buckets[bucket].keys)
+    return sorted(_objects(bucket))
+
+
+def etags(bucket: str) -> list[str]:
+    """One that was uploaded in parts has their number at the end."""
+    return [each.etag.strip('"') for each in _objects(bucket).values()]
+
+
+def _objects(bucket: str) -> dict[str, Any]:
+    objects: dict[str, Any] = s3_backends[DEFAULT_ACCOUNT_ID]["aws"].buckets[bucket].keys
+    return objects

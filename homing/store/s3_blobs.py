@@ -45,7 +45,7 @@ FRESH_S: Final = ORPHAN_S / 2
 """A younger content is not written again: until it is an orphan there is time enough for a row."""
 _RETRIES: Final["RetryConfig"] = {
     "max_retries": 2,
-    "retry_timeout": timedelta(seconds=30),
+    "retry_timeout": timedelta(seconds=15),
     "backoff": {
         "init_backoff": timedelta(milliseconds=100),
         "max_backoff": timedelta(seconds=2),
@@ -69,7 +69,7 @@ class S3Blobs:
         region: str = "us-east-1",
         access_key_id: str = "",
         secret_access_key: str = "",
-        timeout_s: float = 60.0,
+        timeout_s: float = 30.0,
         clock: Callable[[], float] = time.time,
     ) -> None:
         """``url``: ``s3://bucket/prefix``; ``directory``: of what is on its way.
