@@ -2,6 +2,7 @@
 
 import itertools
 import socket
+import ssl
 import threading
 import time
 import traceback
@@ -11,6 +12,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+import trustme
 
 from homing.engine.contents import ORPHAN_S
 from homing.model.errors import StoreUnavailable
@@ -211,10 +213,25 @@ def test_the_keys_of_the_configuration_are_not_mixed_with_those_of_the_environme
     assert theirs["X-Amz-Security-Token"] == "of-a-session"
 
 
+def test_certificates_are_verified(shelf: S3Shelf, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    with answering(403, "", authority.issue_cert("127.0.0.1")) as (endpoint, asked):
+        with pytest.raises(StoreUnavailable, match="the S3 service does not answer"):
+            shelf.made(endpoint=endpoint).open("a" * 64)
+        assert asked == []
+        monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
+        with pytest.raises(StoreUnavailable, match="the S3 service answers 403 Forbidden"):
+            shelf.made(endpoint=endpoint).open("a" * 64)
+        assert len(asked) == 1
+
+
 def test_a_secure_service_is_not_spoken_to_in_the_clear(shelf: S3Shelf) -> None:
-    blobs = shelf.made(endpoint=shelf._endpoint.replace("http:", "https:"))
-    with pytest.raises(StoreUnavailable, match="does not answer"):
-        blobs.open("a" * 64)
+    with answering(403, "") as (endpoint, asked):
+        blobs = shelf.made(endpoint=endpoint.replace("http:", "https:"))
+        with pytest.raises(StoreUnavailable, match="does not answer"):
+            blobs.open("a" * 64)
+    assert asked == []
 
 
 def _refuses(*_: object) -> None:
@@ -222,7 +239,9 @@ def _refuses(*_: object) -> None:
 
 
 @contextmanager
-def answering(status: int, body: str) -> Iterator[tuple[str, list[dict[str, str]]]]:
+def answering(
+    status: int, body: str, certificate: trustme.LeafCert | None = None
+) -> Iterator[tuple[str, list[dict[str, str]]]]:
     """A service that always answers so: its address, and the headers of what it was asked."""
     asked: list[dict[str, str]] = []
 
@@ -238,10 +257,14 @@ def answering(status: int, body: str) -> Iterator[tuple[str, list[dict[str, str]
             """Say nothing."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    if certificate is not None:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        certificate.configure_cert(context)
+        server.socket = context.wrap_socket(server.socket, server_side=True)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
     try:
-        yield f"http://127.0.0.1:{server.server_port}", asked
+        yield f"http{'s' if certificate else ''}://127.0.0.1:{server.server_port}", asked
     finally:
         server.shutdown()
         thread.join()
