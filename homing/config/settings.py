@@ -360,6 +360,13 @@ class SimulatorSettings(Section, frozen=True, kw_only=True):
     report_delay_ms: Annotated[int, about("Time from its answer to the delivery receipt.", ge=0)] = 500
 
 
+DEFAULT_LINKS: tuple[LinkSettings, ...] = (
+    LinkSettings(name="sim", kind="simulator"),
+    LinkSettings(name="mms", kind="mm7", submit_url="simulator", addresses=("127.0.0.1", "::1")),
+)
+"""The links of a node whose configuration has none: one for SMS, one for MMS, both to simulators."""
+
+
 class Settings(Section, frozen=True, kw_only=True):
     """Everything a node is told. ``Settings()`` is a node on a laptop, with the simulator as its link."""
 
@@ -375,7 +382,7 @@ class Settings(Section, frozen=True, kw_only=True):
     intake: IntakeSettings = IntakeSettings()
     log: LogSettings = LogSettings()
     simulator: SimulatorSettings = SimulatorSettings()
-    link: tuple[LinkSettings, ...] = (LinkSettings(name="sim", kind="simulator"),)
+    link: tuple[LinkSettings, ...] = DEFAULT_LINKS
 
 
 SECTIONS: dict[str, type[Section]] = {
