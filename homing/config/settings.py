@@ -368,7 +368,7 @@ DEFAULT_LINKS: tuple[LinkSettings, ...] = (
 
 
 class Settings(Section, frozen=True, kw_only=True):
-    """Everything a node is told. ``Settings()`` is a node on a laptop, with the simulator as its link."""
+    """Everything a node is told. ``Settings()`` is a node on a laptop, with simulators as its links."""
 
     node: NodeSettings = NodeSettings()
     http: HttpSettings = HttpSettings()
