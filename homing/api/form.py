@@ -125,32 +125,15 @@ class FormFace:
             if self._gateway.is_draining():
                 await answer_line(send, 503, "the gateway is about to stop, try again", CLOSE)
                 return
-            parameters = await self._parameters(scope, receive)
+            parameters = await request_parameters(scope, receive, self._gateway.max_body_bytes)
             account = await self._login(scope, parameters)
             body = await take(account, parameters)
-        except Refusal as refusal:
-            status, line_, headers = _refused(refusal)
-            await answer(send, status, line_, headers)
-        except BodyTooLong:
-            limit = self._gateway.max_body_bytes
-            await answer_line(send, 413, f"the body is longer than {limit} octets", CLOSE)
-        except _UnreadableBody as problem:
-            await answer_line(send, 415, str(problem), CLOSE)
+        except WRONG as wrong:
+            await answer_wrong(send, wrong, self._gateway.max_body_bytes)
         except Disconnected:
             pass
         else:
             await answer(send, 200, body)
-
-    async def _parameters(self, scope: Scope, receive: Receive) -> Parameters:
-        if scope["method"] == "GET":
-            return read_parameters(scope["query_string"])
-        kind = header(scope, b"content-type").partition(b";")[0].strip()
-        if kind not in (_FORM, b""):
-            raise _UnreadableBody(f"send the parameters as {_FORM.decode()}")
-        if header(scope, b"content-encoding") not in (b"", b"identity"):
-            raise _UnreadableBody("send the parameters without content encoding")
-        body = await read_body(scope, receive, self._gateway.max_body_bytes)
-        return read_parameters(scope["query_string"], body.rstrip(b"\r\n"))
 
     async def _login(self, scope: Scope, parameters: Parameters) -> Account:
         address = client_address(scope, self._gateway.trusted_proxies)
@@ -262,6 +245,37 @@ def _check_address(account: Account, address: str) -> None:
         raise Refusal("forbidden", "this account may not send from your address")
 
 
+async def request_parameters(scope: Scope, receive: Receive, limit: int) -> Parameters:
+    """The parameters of a request, from its query and the form in its body. Raises what is in ``WRONG``."""
+    if scope["method"] in ("GET", "HEAD"):
+        return read_parameters(scope["query_string"])
+    kind = header(scope, b"content-type").partition(b";")[0].strip()
+    if kind not in (_FORM, b""):
+        raise UnreadableBody(f"send the parameters as {_FORM.decode()}")
+    if header(scope, b"content-encoding") not in (b"", b"identity"):
+        raise UnreadableBody("send the parameters without content encoding")
+    body = await read_body(scope, receive, limit)
+    return read_parameters(scope["query_string"], body.rstrip(b"\r\n"))
+
+
+class UnreadableBody(Exception):
+    """A body of a kind that this face does not read; the text says what it reads."""
+
+
+WRONG: Final = (Refusal, BodyTooLong, UnreadableBody)
+"""What may be wrong with a request, to be answered by ``answer_wrong``."""
+
+
+async def answer_wrong(send: Send, wrong: Exception, limit: int) -> None:
+    """Say in one line what is wrong; ``limit`` is that of bodies."""
+    if isinstance(wrong, Refusal):
+        await answer(send, *_refused(wrong))
+    elif isinstance(wrong, BodyTooLong):
+        await answer_line(send, 413, f"the body is longer than {limit} octets", CLOSE)
+    else:
+        await answer_line(send, 415, str(wrong), CLOSE)
+
+
 def _refused(refusal: Refusal) -> tuple[int, bytes, Headers]:
     """Status, line and headers of the answer that says what is wrong."""
     headers = _TOO_FAST if refusal.kind == "too_fast" else ()
@@ -273,10 +287,6 @@ def _reply_outcome(reply: Reply, outcome: Accepted | Exception) -> None:
         reply(200, outcome.answer, ())
     else:
         reply(*_refused(outcome if isinstance(outcome, Refusal) else _NOT_STORED))
-
-
-class _UnreadableBody(Exception):
-    """A body of a kind that this face does not read; the text says what it reads."""
 
 
 def _report_bits(parameters: Parameters) -> int:

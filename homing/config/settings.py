@@ -214,7 +214,7 @@ class PushSettings(Section, frozen=True, kw_only=True):
     ] = 75.0
     mx_retry_s: Annotated[
         tuple[Wait, ...],
-        about("Waits between attempts in the mx format; one attempt more than waits, then a dead letter."),
+        about("Waits between attempts in mx and mx-mms; one attempt more than waits, then a dead letter."),
     ] = (30, 60, 120, 240, 480, 960, 1920, 3840, 7680)
     json_retry_s: Annotated[
         tuple[Wait, ...],

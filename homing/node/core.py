@@ -21,7 +21,7 @@ from homing.engine.reassembly import Reassembly
 from homing.engine.submit import Submit
 from homing.model.clock import Ids, now_ms
 from homing.node.chores import Sweeps
-from homing.node.contents import open_contents
+from homing.node.contents import content_links, open_contents
 from homing.node.pushers import Pushers
 from homing.store.customers import load_directory
 from homing.store.database import Database
@@ -47,7 +47,9 @@ class Core:
     def __init__(self, settings: Settings, database: Database, loop: asyncio.AbstractEventLoop) -> None:
         push = settings.push
         self.ids = Ids(settings.node.id, after=latest_id(database))
-        self.directory: Directory = load_directory(database)
+        self.directory: Directory = load_directory(
+            database, links=lambda account: content_links(settings, account)
+        )
         self.journal = Journal(database, loop)
         self._is_alone = database.is_sqlite  # which no two nodes can share
         self.claim = Claim(node=settings.node.id, life=now_ms(), lease_ms=round(push.lease_s * 1000))

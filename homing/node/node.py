@@ -21,6 +21,7 @@ from homing.model.clock import now_ms
 from homing.model.delivery import Answer
 from homing.node.alarms import Alarms, UnmatchedWatch
 from homing.node.chores import Chore, Clockwork
+from homing.node.contents import content_links
 from homing.node.core import Core
 from homing.node.listeners import Listener, bind
 from homing.node.metrics import exposition
@@ -201,6 +202,8 @@ class Node:
             logins=self._logins,
             records=StoreRecords(self._database),
             mailbox=core.mailbox,
+            contents=core.contents,
+            links=lambda account: content_links(settings, account),
             sub_accounts=StoreSubAccounts(self._database, core.ids.next),
             relays=make_relays(settings, self._receivers),
             test_endpoint=self.test_endpoint,

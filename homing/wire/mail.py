@@ -42,6 +42,13 @@ _SAID = {
     Status.SENT: "was taken by the network",
     Status.ACCEPTED: "is about to be sent",
 }
+_READ = {
+    "read": "was read",
+    "deleted_unread": "was deleted without being read",
+    "read_indeterminate": "was delivered, and nobody knows whether it was read",
+    "read_expired": "was delivered, and its time ended before it was read",
+}
+"""What read reports of an MMS say, by their reason."""
 
 
 class MailWriter:
@@ -89,8 +96,11 @@ class MailWriter:
         status = r.status.value
         name = tracking_id(r.submission)
         phone = _line(_shown(r.recipient))
+        read = _READ.get(r.reason) if r.is_mms else None
+        medium = "MMS" if r.is_mms else "SMS"
+        subject = f"{status}: your {medium} to {phone}{f' {read}' if read else ''}"
         head = (
-            f"{self._envelope(r.recipient, r.sender, f'{status}: your SMS to {phone}', r.at_ms, r.id)}"
+            f"{self._envelope(r.recipient, r.sender, subject, r.at_ms, r.id)}"
             f"X-Homing-Id: {r.id}\r\nX-Homing-Kind: report\r\nX-Homing-Sms-Id: {r.submission}\r\n"
             f"X-Homing-Tracking-Id: {name}\r\nX-Homing-Status: {status}\r\n"
             f"X-Homing-Final: {'yes' if r.status in FINAL else 'no'}\r\n"
@@ -99,7 +109,7 @@ class MailWriter:
             f"{_optional('X-Homing-Note', r.note)}"
         )
         text = (
-            f"Your SMS to {phone} {_SAID[r.status]}.\n\n"
+            f"Your {medium} to {phone} {read or _SAID[r.status]}.\n\n"
             f"tracking-id: {name}\nsms-id: {r.submission}\nstatus: {status}\nreason: {_line(r.reason)}\n"
             f"final: {'yes' if r.status in FINAL else 'no'}\nerror: {_line(r.err)}\nfrom: {_line(r.sender)}\n"
             f"to: {_line(r.recipient)}\nat: {_utc(r.at_ms // 1000)}\nnote: {_line(r.note or '')}\n"

@@ -24,6 +24,7 @@ from homing.api.gateway import Gateway, Health
 from homing.api.login import Logins
 from homing.api.plain import Receive, Scope, Send
 from homing.api.routes import Application
+from homing.engine.contents import Contents
 from homing.engine.credentials import hash_api_key, hash_password, make_token
 from homing.engine.directory import Directory
 from homing.engine.fanout import Claim
@@ -41,11 +42,13 @@ from homing.store.database import Database
 from homing.store.journal import Journal
 from homing.store.mailbox import StoreMails
 from homing.store.sub_accounts import StoreSubAccounts
+from homing.wire.content_link import ContentLinks, link_key
 from homing.wire.mail import MailWriter
 
 FAILURES_PER_MIN = 10
 MAX_BULK = 1000
 MAX_BODY_BYTES = 65_536
+LINK_S = 3600
 PASSWORD = "s3cret"
 INBOUND_PASSWORD = "inb0und"
 
@@ -66,13 +69,14 @@ class CountingApplication(Application):
 class RunningGateway:
     """One gateway at ``url``. What a test may turn: ``health``, ``time_s``, ``tested`` and the accounts."""
 
-    def __init__(self, database: Database, records: Any, **settings: Any) -> None:
+    def __init__(self, database: Database, records: Any, contents: Contents, **settings: Any) -> None:
         self.database = database
         self.directory = Directory()
         self.health = Health(store_trouble=None, listening=True, draining=False, links=[])
         self.time_s = 0.0
         self.tested = Answer(status=200, body=b"OK", length=2, took_ms=7)
         self.ids = Ids(0)
+        self.contents = contents
         self._records = records
         self._threads = ThreadPoolExecutor(2)
         self._settings = settings
@@ -148,6 +152,8 @@ class RunningGateway:
                 late_ms=600_000,
                 max_session=1000,
             ),
+            contents=self.contents,
+            links=self.links,
             test_endpoint=self._test_endpoint,
             check_url=lambda url: ("a forbidden address",) if "10.0.0.1" in url else (),
             sub_accounts=StoreSubAccounts(self.database, self.ids.next),
@@ -157,6 +163,10 @@ class RunningGateway:
             metrics=lambda: b"homing_things_total 1\n",
             **settings | self._settings,
         )
+
+    def links(self, account: Account) -> ContentLinks:
+        """What makes the links of an account."""
+        return ContentLinks(base_url=self.url, key=link_key(account.api_key_hash), life_s=LINK_S)
 
     async def _test_endpoint(self, endpoint: Endpoint) -> Answer:
         return self.tested
