@@ -4,7 +4,7 @@ Its adapters are in ``store/``, and run one conformance suite. Everything here b
 threads. A store that cannot be reached is ``StoreUnavailable``.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Final, Protocol
 
 import msgspec
@@ -61,6 +61,10 @@ class ContentReader(Protocol):
         """So many octets from there on; fewer at the end of the content."""
 
     def close(self) -> None: ...
+
+
+OpenContent = Callable[[str], ContentReader]
+"""Opens a content by its name; ``FileNotFoundError`` when it is gone. Blocks."""
 
 
 class Contents(Protocol):

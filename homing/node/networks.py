@@ -8,6 +8,7 @@ from typing import Any, Protocol
 import structlog
 
 from homing.config import LinkSettings, Settings, host_and_port
+from homing.engine.contents import OpenContent
 from homing.engine.intake import Intake
 from homing.engine.ports import Link, LinkListener
 from homing.links.mm7_client import Mm7Link, tls_context
@@ -19,7 +20,6 @@ from homing.links.smpp import SmppLink
 from homing.links.smpp_options import SmppOptions
 from homing.node.own_url import relay_url
 from homing.push.http import HttpPush
-from homing.push.streaming import OpenContent
 
 log = structlog.get_logger(__name__)
 

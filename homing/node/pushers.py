@@ -4,9 +4,10 @@ import asyncio
 import ssl
 
 from homing.config import PushSettings, Settings
+from homing.engine.contents import OpenContent
 from homing.push.http import HttpPush, client_context
 from homing.push.mail import Done, MailPusher, Relay
-from homing.push.streaming import OpenContent, no_content
+from homing.push.streaming import no_content
 from homing.wire.push_mail import MailTarget
 from homing.wire.streamed import Streamed
 from homing.wire.target import Target
@@ -35,7 +36,11 @@ class Pushers:
             open_content=open_content,
         )
         self.mail = MailPusher(
-            loop, _relay(settings), ssl_context=_mail_context(settings), give_up_s=push.give_up_s
+            loop,
+            _relay(settings),
+            open_content,
+            ssl_context=_mail_context(settings),
+            give_up_s=push.give_up_s,
         )
 
     def send(self, target: Target | MailTarget, request: bytes | Streamed, token: object, done: Done) -> None:

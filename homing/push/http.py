@@ -18,10 +18,11 @@ import ssl
 from time import monotonic
 from typing import NamedTuple
 
+from homing.engine.contents import OpenContent
 from homing.model.delivery import ANSWER_CAP, Answer
 from homing.push.addresses import ForbiddenAddress, Lookup, Resolver, system_lookup
 from homing.push.connection import Connection, Counters, Done, Pool, Push, hand_over
-from homing.push.streaming import OpenContent, StreamingConnection, Streams, no_content
+from homing.push.streaming import StreamingConnection, Streams, no_content
 from homing.wire.streamed import Streamed
 from homing.wire.target import Target
 

@@ -16,15 +16,12 @@ from typing import Any, Final, TypeVar
 
 import structlog
 
-from homing.engine.contents import CHUNK, ContentReader
+from homing.engine.contents import CHUNK, ContentReader, OpenContent
 from homing.model.delivery import Answer
 from homing.push.connection import Connection, Done
 from homing.wire.streamed import Slice, Streamed
 
 log = structlog.get_logger(__name__)
-
-OpenContent = Callable[[str], ContentReader]
-"""Opens a content by its name; ``FileNotFoundError`` when it is gone. Blocks."""
 
 GONE: Final = "the content is gone"
 UNREADABLE: Final = "the content cannot be read"

@@ -24,7 +24,7 @@ from homing.api.gateway import Gateway, Health
 from homing.api.login import Logins
 from homing.api.plain import Receive, Scope, Send
 from homing.api.routes import Application
-from homing.engine.contents import Contents
+from homing.engine.contents import Contents, OpenContent
 from homing.engine.credentials import hash_api_key, hash_password, make_token
 from homing.engine.directory import Directory
 from homing.engine.fanout import Claim
@@ -78,6 +78,8 @@ class RunningGateway:
         self.ids = Ids(0)
         self.contents = contents
         self._records = records
+        self.open_content: OpenContent = contents.open
+        """How what an MMS carries is opened for mails."""
         self._threads = ThreadPoolExecutor(2)
         self._settings = settings
 
@@ -146,7 +148,8 @@ class RunningGateway:
                 store=StoreMails(self.database),
                 journal=self.journal,  # type: ignore[arg-type]
                 threads=self._threads,
-                write=MailWriter("homing.invalid").write,
+                writer=MailWriter("homing.invalid"),
+                open_content=lambda sha256: self.open_content(sha256),
                 polling=PollingRule(120, clock=lambda: self.time_s),
                 retention_ms=30 * 86_400_000,
                 late_ms=600_000,
