@@ -2,11 +2,12 @@
 
 from homing.api import rest, routes
 from homing.node.metrics import ALARM_METRIC, LINK_METRICS, METRICS
-from tests.docs.pages import bare, page, tables
+from tests.docs.pages import ROOT, bare, page, tables
 
 
 def test_every_route_is_documented() -> None:
     text = "".join(map(page, ("http-smssend.md", "http-retrievemms.md", "upside.md")))
+    text += (ROOT / "docs" / "how-to" / "connect-an-mmsc.md").read_text("utf-8")
     text += page("metrics.md").replace("`GET /", "`/")
     assert [route.path for route in routes.ROUTES if f"`{route.path}`" not in text] == []
 
