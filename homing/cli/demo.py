@@ -2,8 +2,8 @@
 
 A node with its built-in network simulators, a sample receiver in the customer's place, and a customer who
 submits over HTTP: every report, reply and MMS is shown as it is pushed, the MMS retrieved and unpacked.
-Everything is on loopback and in a temporary directory that is removed at the end. ``--once`` ends after one of
-each; exit 1 when one is missing.
+Everything is on loopback and in a temporary directory that is removed at the end. ``--once`` ends after one
+of each; exit 1 when one is missing.
 """
 
 import asyncio

@@ -39,6 +39,7 @@ class Terminal:
     def __init__(self, directory: Path) -> None:
         self._directory = directory
         self._node, self._receiver, self._pop3, self._relay = (free_port() for _ in range(4))
+        self._whole, self._php = free_port(), free_port()
         self._environment = {name: value for name, value in os.environ.items() if "HOMING" not in name} | {
             "PATH": f"{BIN}:{os.environ['PATH']}", "HOMING_HTTP__LISTEN": f"127.0.0.1:{self._node}",
         }  # fmt: skip
@@ -62,6 +63,21 @@ class Terminal:
                 assert receiver.stdout is not None
                 self.heard = iter(receiver.stdout.readline, "")
                 self._await(self._receiver)
+                return ""
+            case ["python", path] if Path(path).name.startswith("receive_mms"):
+                program = self._directory / Path(path).name
+                program.write_text(self._with_ports((ROOT / path).read_text()))
+                self._hear_from(sys.executable, str(program))
+                self._await(self._whole if "multipart" in path else self._receiver)
+                return ""
+            case ["php", "-S", _, path]:
+                program = self._directory / Path(path).name
+                program.write_text(self._with_ports((ROOT / path).read_text()))
+                self._hear_from(*words[:3], str(program))
+                self._await(self._php)
+                return ""
+            case ["curl", "-o", file, url]:
+                urllib.request.urlretrieve(url.replace("id=ID", f"id={self._id}"), self._directory / file)
                 return ""
             case ["homing", "serve"]:
                 self._start(*words)
@@ -91,12 +107,24 @@ class Terminal:
     def _with_ports(self, text: str) -> str:
         for usual, own in (
             ("8081", self._receiver),
+            ("8082", self._whole),
+            ("8083", self._php),
             ("8080", self._node),
             ("8110", self._pop3),
             ("8025", self._relay),
         ):
             text = text.replace(usual, str(own))
         return text
+
+    def _hear_from(self, *words: str) -> None:
+        """Start a receiver that says what it gets."""
+        receiver = self._start(*words)
+        assert receiver.stdout is not None
+        self.heard = iter(receiver.stdout.readline, "")
+
+    def folders(self) -> list[Path]:
+        """Where receivers of MMS have unpacked what they got."""
+        return sorted((self._directory / "mms").iterdir())
 
     def until_delivered(self) -> None:
         """Wait until the report of what was sent has come."""
@@ -213,6 +241,40 @@ def test_the_steps_of_collecting_by_pop3(tmp_path: Path) -> None:
         }
 
 
+@pytest.mark.parametrize("with_php", [False, *([True] if is_to_be_tried("php") else [])])
+def test_the_steps_of_receiving_mms(tmp_path: Path, with_php: bool) -> None:
+    steps = iter(lines_of(TUTORIAL / "receive-mms.md"))
+    parts = ["picture.gif", "picture.jpg", "picture.png", "sound.amr", "film.3gp", "words.txt", "show.smil"]
+
+    def until(t: Terminal, beginning: str) -> str:
+        for line in steps:
+            if line.startswith(("php", "homing endpoint add")) and "8083" in line and not with_php:
+                continue
+            printed = t.type(line)
+            if line.startswith(beginning):
+                return printed
+        raise AssertionError(beginning)
+
+    with terminal(tmp_path) as t:
+        until(t, "homing simulate mms")
+        assert t.hear("MMS") == "MMS from 447700900123: Look at this\n"
+        assert set(t.hear("unpacked: ").split()[1:]) == {*parts, "manifest", "mms.zip"}
+        until(t, "homing simulate message")
+        assert t.hear("SMS") == "SMS from 447700900123: Did you see it?\n"
+        (folder,) = t.folders()
+        t._id = folder.name
+        until(t, "curl")
+        assert (tmp_path / "mms.zip").read_bytes() == (folder / "mms.zip").read_bytes()
+        listed = until(t, "python -m zipfile")
+        assert [part for part in parts if part not in listed] == []
+        until(t, "homing simulate mms")
+        assert set(t.hear("MMS").split()[3:]) == {*parts, "manifest"}
+        if with_php:
+            until(t, "homing simulate mms")
+            for _ in range(2):
+                assert set(t.hear("MMS").split()[3:]) == {*parts, "manifest", "mms.zip"}
+
+
 def test_the_steps_of_reports_by_email(tmp_path: Path) -> None:
     with terminal(tmp_path) as t:
         for line in lines_of(TUTORIAL / "reports-by-email.md"):
@@ -225,6 +287,10 @@ def test_the_steps_of_reports_by_email(tmp_path: Path) -> None:
         ]
 
 
-@pytest.mark.parametrize("name", ["collect_soap.py", "collect_pop3.py"])
+@pytest.mark.parametrize(
+    "name",
+    ["collect_soap.py", "collect_pop3.py", "receive_mms.py", "receive_mms_multipart.py", "receive_mms.php"],
+)
 def test_programs_of_tutorials_are_those_in_the_files(name: str) -> None:
-    assert (TUTORIAL / name).read_text() in {block.text for block in blocks("python")}
+    shown = {block.text for language in ("python", "php") for block in blocks(language)}
+    assert (TUTORIAL / name).read_text() in shown
