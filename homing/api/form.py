@@ -20,7 +20,16 @@ import msgspec
 from homing.api.client_address import address_behind
 from homing.api.direct import Reply
 from homing.api.form_content import read_content
-from homing.api.form_parameters import CHARSET, Parameters, credential, flag, line, number, read_parameters, text
+from homing.api.form_parameters import (
+    CHARSET,
+    Parameters,
+    credential,
+    flag,
+    line,
+    number,
+    read_parameters,
+    text,
+)
 from homing.api.form_request import NOT_STORED, answered, check_address, log_in, read_form, refused, stored
 from homing.api.gateway import Gateway
 from homing.api.plain import Receive, Scope, Send, not_allowed

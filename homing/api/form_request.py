@@ -72,12 +72,15 @@ def refused(refusal: Refusal) -> tuple[int, bytes, Headers]:
     return STATUS[refusal.kind], as_line(refusal.text), headers
 
 
-async def read_form(gateway: Gateway, scope: Scope, receive: Receive) -> Parameters:
-    """The parameters of the query and, of a POST, of its urlencoded body."""
+async def read_form(
+    gateway: Gateway, scope: Scope, receive: Receive, *, other: bytes | None = None
+) -> Parameters:
+    """The parameters of the query and, of a POST, of its urlencoded body. ``other`` is read elsewhere."""
     if scope["method"] == "GET":
         return read_parameters(scope["query_string"])
     if content_kind(scope) not in (FORM, b""):
-        raise UnreadableBody(f"send the parameters as {FORM.decode()}")
+        kinds = FORM if other is None else FORM + b" or " + other
+        raise UnreadableBody(f"send the parameters as {kinds.decode()}")
     check_encoding(scope)
     body = await read_body(scope, receive, gateway.max_body_bytes)
     return read_parameters(scope["query_string"], body.rstrip(b"\r\n"))

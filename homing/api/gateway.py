@@ -9,7 +9,9 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from homing.engine.contents import Contents
 from homing.engine.directory import Directory
+from homing.engine.mms_zip_reader import Limits
 from homing.engine.submit import Submit
 from homing.model.account import Endpoint
 from homing.model.clock import Ids
@@ -57,6 +59,12 @@ class Gateway:
     """Push a marked sample event to an endpoint, once, and tell what it answered."""
     check_url: Callable[[str], Sequence[str]]
     """What speaks against a push URL, as far as it can be seen before connecting."""
+    contents: Contents
+    fetch: Callable[[str, Callable[[bytes], Awaitable[None]], int], Awaitable[None]]
+    """Hand on what lies at a URL, in pieces, at most so many octets. A ``Refusal`` says what went wrong."""
+    mms_limits: Limits
+    mms_retention_ms: int
+    """How long the content of an MMS can be retrieved."""
     has_relay: bool
     """Whether mails can be sent to e-mail endpoints."""
     health: Callable[[], Health]

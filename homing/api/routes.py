@@ -11,6 +11,7 @@ from homing.api import rest, soap, upside_rest
 from homing.api.direct import DirectFace
 from homing.api.form import FormFace
 from homing.api.gateway import Gateway
+from homing.api.mms_send import MmsSendFace
 from homing.api.operations import METHODS, Operations
 from homing.api.plain import App, Receive, Scope, Send, answer_line
 from homing.api.soap import SoapFace
@@ -27,6 +28,8 @@ ROUTES = (
     Route(("GET", "POST"), "/SMSSend", "send one message"),
     Route(("GET", "POST"), "/sms/v1/send", "the same under its newer name"),
     Route(("POST",), "/sms/v1/bulksend", "send one message to many recipients"),
+    Route(("GET", "POST"), "/SendMMS", "send one MMS"),
+    Route(("GET", "POST"), "/mms/v1/send", "the same under its newer name"),
     Route(("GET", "POST"), "/soap/Authentication.asmx", "exchange user name and password for a token"),
     Route(("GET", "POST"), "/soap/SMS.asmx", "send messages, read the mailbox"),
     Route(("GET", "POST"), "/soap/Account.asmx", "balance, profile and users of an account"),
@@ -44,11 +47,14 @@ class Application:
 
     def __init__(self, gateway: Gateway) -> None:
         form = FormFace(gateway)
+        send_mms = MmsSendFace(gateway)
         operations = Operations(gateway)
         self._faces: dict[str, App] = {
             "/SMSSend": form.send_one,
             "/sms/v1/send": form.send_one,
             "/sms/v1/bulksend": form.send_many,
+            "/SendMMS": send_mms,
+            "/mms/v1/send": send_mms,
             "/healthz": operations.healthz,
             "/readyz": operations.readyz,
             "/metrics": operations.metrics,

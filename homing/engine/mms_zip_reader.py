@@ -2,9 +2,9 @@
 
 Everything that a zip says of itself is a claim: sizes are counted while reading, the directory is bounded
 before it is read, sums are checked at the end of each part. What is inside goes into the spool, under names
-that are safe everywhere, and nowhere else. A zip that is not what its manifest says is refused, with a text for
-the customer: nothing is guessed, renamed or left out in silence. Directories, and what macOS and Windows leave
-beside files, are no content and are passed over.
+that are safe everywhere, and nowhere else. A zip that is not what its manifest says is refused, with a text
+for the customer: nothing is guessed, renamed or left out in silence. Directories, and what macOS and Windows
+leave beside files, are no content and are passed over.
 
 Blocks; called in threads. What goes wrong is a ``Refusal``; trouble with the disk is ``StoreUnavailable``.
 """
@@ -43,7 +43,7 @@ _METHODS: Final = frozenset({zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED})
 _ENCRYPTED: Final = 0x1 | 0x40 | 0x2000  # APPNOTE.TXT 4.4.4
 _LEFTOVERS: Final = frozenset({".DS_Store", "Thumbs.db", "desktop.ini"})
 _DAMAGED: Final = (
-    zipfile.BadZipFile, zlib.error, struct.error, EOFError, NotImplementedError, OSError, RuntimeError, ValueError,
+    zipfile.BadZipFile, zlib.error, struct.error, EOFError, OSError, RuntimeError, ValueError,
 )  # fmt: skip
 """What ``zipfile`` says of octets that are no zip, or one of a kind that it does not read."""
 
@@ -56,7 +56,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def unpack(spool: Spool, piece: Piece, limits: Limits) -> list[Chosen]:
-    """The parts of the zip that is this piece of a spool, in the order of its manifest; they follow it there."""
+    """The parts of the zip that is this piece of a spool, in the order of its manifest."""
     try:
         with zipfile.ZipFile(cast("io.BufferedIOBase", _PieceFile(spool, piece))) as packed:
             files = _files(packed)

@@ -1,8 +1,9 @@
 """What lies at a customer's URL, fetched for him: one GET, its body handed on as it comes.
 
-The address rules are those of pushes (``addresses.py``): the name is resolved, every address of it is checked,
-and the connection goes to a checked one. No redirect is followed, no encoding is undone, no connection is kept.
-One time limit covers all of it, and a body that is longer than asked for is not read to its end.
+The address rules are those of pushes (``addresses.py``): the name is resolved, every address of it is
+checked, and the connection goes to a checked one. No redirect is followed, no encoding is undone, no
+connection is kept. One time limit covers all of it, and a body that is longer than asked for is not read to
+its end.
 
 What goes wrong is a ``Refusal`` whose text begins with ``url:`` and may be shown to the customer. It never
 repeats the URL: URLs carry credentials here.

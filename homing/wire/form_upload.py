@@ -4,7 +4,8 @@ The small fields are gathered, the file is handed on in pieces. Of a field that 
 is not empty counts; an empty file is none, as browsers send it for an input that was left alone. Other files
 are passed over.
 
-What goes wrong is a ``MimeProblem`` with a text for the peer: no form, a field that is too long, a second file.
+What goes wrong is a ``MimeProblem`` with a text for the peer: no form, a field that is too long, a second
+file.
 """
 
 from typing import Final
@@ -33,7 +34,7 @@ UploadEvent = FileBegin | FileData
 
 
 class UploadReader:
-    """Reads one form. Feed ``receive_data`` in pieces of any size, then ``end``; ``fields`` are known by then."""
+    """Reads one form. Feed ``receive_data`` in pieces of any size, then ``end``; then ``fields`` are known."""
 
     def __init__(self, content_type: str, file: str) -> None:
         """``content_type`` is that of the whole form; ``file`` names the file, or the input it comes from."""

@@ -42,8 +42,10 @@ def gateway_settings() -> dict[str, Any]:
 
 
 @pytest.fixture
-def gateway(database: Database, records: Any, gateway_settings: dict[str, Any]) -> Iterator[RunningGateway]:
-    made = RunningGateway(database, records, **gateway_settings)
+def gateway(
+    database: Database, records: Any, tmp_path: Path, gateway_settings: dict[str, Any]
+) -> Iterator[RunningGateway]:
+    made = RunningGateway(database, records, tmp_path / "mms", **gateway_settings)
     made.add_account("acme")
     with made.running():
         yield made

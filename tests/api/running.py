@@ -11,6 +11,7 @@ import socket
 import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -28,6 +29,7 @@ from homing.engine.credentials import hash_api_key, hash_password, make_token
 from homing.engine.directory import Directory
 from homing.engine.fanout import Claim
 from homing.engine.mailbox import Mailbox
+from homing.engine.mms_zip_reader import Limits
 from homing.engine.polling import PollingRule
 from homing.engine.rows import submission_of
 from homing.engine.submit import Submit
@@ -35,7 +37,9 @@ from homing.model.account import Account, Endpoint
 from homing.model.clock import Ids
 from homing.model.delivery import Answer
 from homing.model.message import Submission
+from homing.push.fetch import Fetcher
 from homing.store import tables as t
+from homing.store.blobs import LocalBlobs
 from homing.store.customers import add_account, change_account, load_directory
 from homing.store.database import Database
 from homing.store.journal import Journal
@@ -46,6 +50,9 @@ from homing.wire.mail import MailWriter
 FAILURES_PER_MIN = 10
 MAX_BULK = 1000
 MAX_BODY_BYTES = 65_536
+MAX_PART_BYTES = 2_000_000
+MAX_MESSAGE_BYTES = 3_000_000
+FETCH_S = 2.0
 PASSWORD = "s3cret"
 INBOUND_PASSWORD = "inb0und"
 
@@ -66,8 +73,9 @@ class CountingApplication(Application):
 class RunningGateway:
     """One gateway at ``url``. What a test may turn: ``health``, ``time_s``, ``tested`` and the accounts."""
 
-    def __init__(self, database: Database, records: Any, **settings: Any) -> None:
+    def __init__(self, database: Database, records: Any, content_directory: Path, **settings: Any) -> None:
         self.database = database
+        self.contents = LocalBlobs(content_directory)
         self.directory = Directory()
         self.health = Health(store_trouble=None, listening=True, draining=False, links=[])
         self.time_s = 0.0
@@ -146,6 +154,10 @@ class RunningGateway:
             test_endpoint=self._test_endpoint,
             check_url=lambda url: ("a forbidden address",) if "10.0.0.1" in url else (),
             sub_accounts=StoreSubAccounts(self.database, self.ids.next),
+            contents=self.contents,
+            fetch=Fetcher(allow_private_networks=True, give_up_s=FETCH_S).fetch,
+            mms_limits=Limits(max_part_bytes=MAX_PART_BYTES, max_message_bytes=MAX_MESSAGE_BYTES),
+            mms_retention_ms=7 * 86_400_000,
             has_relay=True,
             health=lambda: self.health,
             is_draining=lambda: self.health.draining,

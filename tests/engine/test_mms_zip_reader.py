@@ -34,7 +34,9 @@ def blobs(tmp_path: Path) -> LocalBlobs:
     return LocalBlobs(tmp_path / "content")
 
 
-def packed(files: Mapping[str, bytes] | Sequence[tuple[str, bytes]], method: int = zipfile.ZIP_DEFLATED) -> bytes:
+def packed(
+    files: Mapping[str, bytes] | Sequence[tuple[str, bytes]], method: int = zipfile.ZIP_DEFLATED
+) -> bytes:
     made = io.BytesIO()
     with zipfile.ZipFile(made, "w", method) as zip_:
         for name, octets in files.items() if isinstance(files, Mapping) else files:
@@ -114,7 +116,13 @@ def test_empty_parts_are_parts(blobs: LocalBlobs) -> None:
 
 
 def test_what_systems_leave_beside_files_is_passed_over(blobs: LocalBlobs) -> None:
-    leftovers = {"__MACOSX/._pic.gif": b"x", "__MACOSX/": b"", ".DS_Store": b"x", "dir/": b"", "Thumbs.db": b"x"}
+    leftovers = {
+        "__MACOSX/._pic.gif": b"x",
+        "__MACOSX/": b"",
+        ".DS_Store": b"x",
+        "dir/": b"",
+        "Thumbs.db": b"x",
+    }
     assert len(unpacked(blobs, packed(FILES | leftovers))) == 3
 
 
@@ -133,13 +141,22 @@ def test_what_systems_leave_beside_files_is_passed_over(blobs: LocalBlobs) -> No
         (with_manifest("a.txt"), "invalid: line 1 of the manifest has no media type: ''"),
         (with_manifest("a.txt=a/b\na.txt=a/b", a_txt=b""), "invalid: the manifest names 'a.txt' twice"),
         (with_manifest("a.txt=text/plain"), "invalid: the manifest names 'a.txt', which is not in the zip"),
-        (with_manifest("a.txt=text/plain", a_txt=b"", b_txt=b""), "invalid: the zip holds 'b.txt', which its"),
+        (
+            with_manifest("a.txt=text/plain", a_txt=b"", b_txt=b""),
+            "invalid: the zip holds 'b.txt', which its",
+        ),
         (with_manifest("a.txt=text/plain\nA.txt=text/plain", a_txt=b"", A_txt=b""), "twice, in another case"),
-        (packed({"manifest": b"a=a/b", "a": b"", "b!": b""}).replace(b"b!", b"b\0"), r"the zip holds 'b\x00', w"),
+        (
+            packed({"manifest": b"a=a/b", "a": b"", "b!": b""}).replace(b"b!", b"b\0"),
+            r"the zip holds 'b\x00', w",
+        ),
         (with_manifest("x" * (MANIFEST_OCTETS + 1)), "too_long: 'manifest' is longer than 65536 octets"),
         (with_manifest("a.txt=text/plain", a_txt=b"\xff"), "invalid: 'a.txt' is text/plain, but not UTF-8"),
         (with_manifest("a.txt=text/html", a_txt="é".encode()[:1]), "invalid: 'a.txt' is text/html, but not"),
-        (packed([("manifest", MANIFEST)] + [(f"{n}", b"") for n in range(3000)]), "the directory of the zip is"),
+        (
+            packed([("manifest", MANIFEST)] + [(f"{n}", b"") for n in range(3000)]),
+            "the directory of the zip is",
+        ),
         (packed(FILES, zipfile.ZIP_LZMA), "is packed by another method than deflate"),
         (packed(FILES, zipfile.ZIP_BZIP2), "is packed by another method than deflate"),
     ],
@@ -149,18 +166,36 @@ def test_what_is_wrong_is_named(blobs: LocalBlobs, octets: bytes, words: str) ->
 
 
 @pytest.mark.parametrize(
-    "name", ["../a.txt", "/etc/passwd", "a/b.txt", "C:\\a.txt", "ä.txt", "-a.txt", ".a", "con.txt", "a b.txt", "manifest"]
+    "name",
+    [
+        "../a.txt",
+        "/etc/passwd",
+        "a/b.txt",
+        "C:\\a.txt",
+        "ä.txt",
+        "-a.txt",
+        ".a",
+        "con.txt",
+        "a b.txt",
+        "manifest",
+    ],
 )
-def test_a_name_that_would_have_to_be_changed_is_refused(blobs: LocalBlobs, name: str, tmp_path: Path) -> None:
+def test_a_name_that_would_have_to_be_changed_is_refused(
+    blobs: LocalBlobs, name: str, tmp_path: Path
+) -> None:
     files = {name: b"x", "manifest": write_manifest([Entry(name, "text/plain")])}
-    assert f"invalid: the manifest names {name!r}: a name is of at most 64 letters" in refused(blobs, packed(files))
+    assert f"invalid: the manifest names {name!r}: a name is of at most 64 letters" in refused(
+        blobs, packed(files)
+    )
     assert [each for each in tmp_path.rglob("*") if each.is_file()] == []
 
 
 def test_there_are_at_most_so_many_parts(blobs: LocalBlobs) -> None:
     def of(count: int) -> bytes:
         names = [f"{n}.bin" for n in range(count)]
-        return packed({"manifest": "".join(f"{n}=a/b\n" for n in names).encode()} | dict.fromkeys(names, b"x"))
+        return packed(
+            {"manifest": "".join(f"{n}=a/b\n" for n in names).encode()} | dict.fromkeys(names, b"x")
+        )
 
     assert len(unpacked(blobs, of(PARTS))) == PARTS
     assert refused(blobs, of(PARTS + 1)) == "invalid: the manifest names 101 parts, at most 100 are taken"
@@ -279,7 +314,9 @@ def test_octets_that_were_changed_do_no_harm(
     for at, value in edits:
         octets[at] = value
     outcome = outcome_of(blobs, before + bytes(octets[: len(octets) - cut]))
-    assert isinstance(outcome, Refusal) or sum(len(part) for _, _, part in outcome) <= LIMITS.max_message_bytes
+    assert (
+        isinstance(outcome, Refusal) or sum(len(part) for _, _, part in outcome) <= LIMITS.max_message_bytes
+    )
     assert [each for each in tmp_path.rglob("*") if each.is_file()] == []
 
 
@@ -289,7 +326,9 @@ DIRECTORY = ZIP.index(b"PK\1\2")
 @settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     edits=st.lists(
-        st.tuples(st.integers(DIRECTORY, len(ZIP) - 5), st.sampled_from([0, 1, 45, 0x7FFF_FFFF, 0xFFFF_FFFF])),
+        st.tuples(
+            st.integers(DIRECTORY, len(ZIP) - 5), st.sampled_from([0, 1, 45, 0x7FFF_FFFF, 0xFFFF_FFFF])
+        ),
         min_size=1,
         max_size=3,
     )
