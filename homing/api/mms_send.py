@@ -87,7 +87,7 @@ class MmsSendFace:
         check_encoding(scope)
         parameters = read_parameters(scope["query_string"])
         account = await self._early_login(scope, parameters)
-        form = UploadReader(raw_header(scope, b"content-type").decode("latin-1"), FILE)
+        form = _form(scope)
         has_file = False
         with ExitStack() as slot:
             async with Spooling(self._gateway.contents, self._threads) as spooling:
@@ -166,6 +166,13 @@ class MmsSendFace:
         """In a thread: the content of a zip, durably."""
         gateway = self._gateway
         return gateway.contents.keep(spool, unpack(spool, piece, gateway.mms_limits))
+
+
+def _form(scope: Scope) -> UploadReader:
+    try:
+        return UploadReader(raw_header(scope, b"content-type").decode("latin-1"), FILE)
+    except MimeProblem as problem:
+        raise Refusal("invalid", str(problem)) from None
 
 
 def _wish(parameters: Parameters) -> Wish:

@@ -34,7 +34,7 @@ UploadEvent = FileBegin | FileData
 
 
 class UploadReader:
-    """Reads one form. Feed ``receive_data`` in pieces of any size, then ``end``; then ``fields`` are known."""
+    """Reads one form. Feed ``receive_data`` in pieces, then ``end``; then ``fields`` are known."""
 
     def __init__(self, content_type: str, file: str) -> None:
         """``content_type`` is that of the whole form; ``file`` names the file, or the input it comes from."""
