@@ -29,7 +29,7 @@ from typing import Any
 
 from rich.console import Console
 
-from bench import chart, process, pull, report, stages
+from bench import chart, mms, process, pull, report, stages
 from bench.customers import WELL
 from bench.farside import BenchError, FarSide, Mirror, Result
 from bench.gateways import WINDOW, Gateway, Kannel, KannelSpool, Node, Relay
@@ -39,7 +39,7 @@ PORTS = 50
 OVERALL_S = 2_400
 RESULTS = Path(__file__).parent / "results"
 FIGURES = Path(__file__).parent.parent / "docs" / "figures"
-STAGES = ("growth", "backlog", "pull", "long")
+STAGES = ("growth", "backlog", "pull", "mms", "long")
 WARM_UP = 300  # messages: connections are open and everything is loaded when the clock starts
 GATEWAYS: dict[str, list[type[Gateway]]] = {
     "limit": [Relay],
@@ -171,6 +171,9 @@ def run_stages(options: argparse.Namespace, say: Console) -> Result:
         say.print("[dim]homing: mailboxes emptied by POP3, and the inbox of SOAP[/]")
         done["pop3"] = pull.pop3(100 if options.quick else 1_000, min(3, options.runs))
         done["soap"] = pull.soap(2 if options.quick else pull.PAGES)
+    if "mms" in options.works:
+        say.print("[dim]homing: MMS of 100 kB[/]")
+        done["mms"] = mms.mms(64 if options.quick else 800, min(3, options.runs))
     if options.full and "long" in options.works:
         say.print("[dim]homing: 2,000,000 messages in a row[/]")
         done["long"] = stages.long()

@@ -73,6 +73,16 @@ def growth_of(work: str) -> Callable[[Document], float | None]:
     return measured
 
 
+def of_memory(way: str) -> Callable[[Document], float | None]:
+    """By how many MiB the node grew for each transfer of 10 MB."""
+
+    def measured(document: Document) -> float | None:
+        stage = document["stages"].get("mms")
+        return None if stage is None else float(stage["memory"][f"{way}_mib_each"])
+
+    return measured
+
+
 def growth_of_memory(document: Document) -> float | None:
     stage = document["stages"].get("long")
     return None if stage is None else round(float(stage["mib_at_the_end"] - stage["mib_after_a_tenth"]), 1)
@@ -100,6 +110,9 @@ TARGETS = (
     Target("1,000,000 waiting: most memory", "MiB", of_stage("backlog", "most_mib"), 120, True),
     Target("POP3, 200 sessions at once: retrieved", "/s", of_stage("pop3", "one_by_one_per_s"), 20_000),
     Target("SOAP inbox of 300 messages", "ms", of_stage("soap", "median_ms"), 50, True),
+    Target("memory of a 10 MB MMS on its way in", "MiB", of_memory("in"), 4, True),
+    Target("memory of a 10 MB MMS pushed by multipart", "MiB", of_memory("multipart"), 4, True),
+    Target("memory of a 10 MB MMS retrieved, 200 at once", "MiB", of_memory("retrieved"), 4, True),
     Target("growth of the store: received differs", "%", growth_of("received"), 15, True),
     Target("growth of the store: loop differs", "%", growth_of("loop"), 15, True),
 )  # fmt: skip

@@ -30,7 +30,15 @@ from homing.api.form_parameters import (
     read_parameters,
     text,
 )
-from homing.api.form_request import NOT_STORED, answered, check_address, log_in, read_form, refused, stored
+from homing.api.form_request import (
+    NOT_STORED,
+    answered,
+    check_address,
+    log_in,
+    refused,
+    request_parameters,
+    stored,
+)
 from homing.api.gateway import Gateway
 from homing.api.plain import Receive, Scope, Send, not_allowed
 from homing.engine.submit import ALL_REPORTS, Accepted, Batch, Idempotency, Wish, compose
@@ -104,7 +112,7 @@ class FormFace:
         """Log in, take the request, and answer with its result or with what is wrong."""
 
         async def whole() -> bytes:
-            parameters = await read_form(self._gateway, scope, receive)
+            parameters = await request_parameters(scope, receive, self._gateway.max_body_bytes)
             account = await log_in(self._gateway, scope, parameters)
             return await take(account, parameters)
 

@@ -40,6 +40,10 @@ class UnreadableBody(Exception):
     """A body of a kind that a face does not read; the text says what it reads."""
 
 
+WRONG: Final = (Refusal, BodyTooLong, UnreadableBody, StoreUnavailable)
+"""What may be wrong with a request, to be answered by ``answer_wrong``."""
+
+
 async def answered(gateway: Gateway, send: Send, take: Callable[[], Awaitable[bytes]]) -> None:
     """Take a request, unless the node is about to end; answer with its result or with what is wrong."""
     try:
@@ -47,23 +51,22 @@ async def answered(gateway: Gateway, send: Send, take: Callable[[], Awaitable[by
             await answer_line(send, 503, "the gateway is about to stop, try again", CLOSE)
             return
         body = await take()
-    except Refusal as refusal:
-        await _refuse(send, refusal)
-    except StoreUnavailable:
-        await _refuse(send, NOT_STORED)
-    except BodyTooLong:
-        await answer_line(send, 413, f"the body is longer than {gateway.max_body_bytes} octets", CLOSE)
-    except UnreadableBody as problem:
-        await answer_line(send, 415, str(problem), CLOSE)
+    except WRONG as wrong:
+        await answer_wrong(send, wrong, gateway.max_body_bytes)
     except Disconnected:
         pass
     else:
         await answer(send, 200, body)
 
 
-async def _refuse(send: Send, refusal: Refusal) -> None:
-    status, line, headers = refused(refusal)
-    await answer(send, status, line, headers)
+async def answer_wrong(send: Send, wrong: Exception, limit: int) -> None:
+    """Say in one line what is wrong; ``limit`` is that of bodies."""
+    if isinstance(wrong, BodyTooLong):
+        await answer_line(send, 413, f"the body is longer than {limit} octets", CLOSE)
+    elif isinstance(wrong, UnreadableBody):
+        await answer_line(send, 415, str(wrong), CLOSE)
+    else:
+        await answer(send, *refused(wrong if isinstance(wrong, Refusal) else NOT_STORED))
 
 
 def refused(refusal: Refusal) -> tuple[int, bytes, Headers]:
@@ -72,17 +75,20 @@ def refused(refusal: Refusal) -> tuple[int, bytes, Headers]:
     return STATUS[refusal.kind], as_line(refusal.text), headers
 
 
-async def read_form(
-    gateway: Gateway, scope: Scope, receive: Receive, *, other: bytes | None = None
+async def request_parameters(
+    scope: Scope, receive: Receive, limit: int, *, other: bytes | None = None
 ) -> Parameters:
-    """The parameters of the query and, of a POST, of its urlencoded body. ``other`` is read elsewhere."""
-    if scope["method"] == "GET":
+    """The parameters of a request, from its query and the form in its body. Raises what is in ``WRONG``.
+
+    ``other`` is a kind of form that is read elsewhere.
+    """
+    if scope["method"] in ("GET", "HEAD"):
         return read_parameters(scope["query_string"])
     if content_kind(scope) not in (FORM, b""):
         kinds = FORM if other is None else FORM + b" or " + other
         raise UnreadableBody(f"send the parameters as {kinds.decode()}")
     check_encoding(scope)
-    body = await read_body(scope, receive, gateway.max_body_bytes)
+    body = await read_body(scope, receive, limit)
     return read_parameters(scope["query_string"], body.rstrip(b"\r\n"))
 
 

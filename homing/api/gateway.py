@@ -5,13 +5,11 @@ A face translates between its own words and these; it opens nothing and starts n
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from homing.engine.contents import Contents
 from homing.engine.directory import Directory
-from homing.engine.mms_zip_reader import Limits
 from homing.engine.submit import Submit
 from homing.model.account import Endpoint
 from homing.model.clock import Ids
@@ -19,6 +17,8 @@ from homing.model.delivery import Answer
 
 if TYPE_CHECKING:
     from homing.api.login import Logins
+    from homing.api.mm7_door import Relay
+    from homing.api.mms_send import MmsSending
     from homing.engine.mailbox import Mailbox
     from homing.engine.records import Records
     from homing.engine.sub_accounts import SubAccounts
@@ -55,16 +55,14 @@ class Gateway:
     records: Records
     mailbox: Mailbox
     sub_accounts: SubAccounts
+    relays: Mapping[str, Relay]
+    """MM7 links by name."""
+    mms: MmsSending
+    """What it takes to send an MMS."""
     test_endpoint: Callable[[Endpoint], Awaitable[Answer]]
     """Push a marked sample event to an endpoint, once, and tell what it answered."""
     check_url: Callable[[str], Sequence[str]]
     """What speaks against a push URL, as far as it can be seen before connecting."""
-    contents: Contents
-    fetch: Callable[[str, Callable[[bytes], Awaitable[None]], int], Awaitable[None]]
-    """Hand on what lies at a URL, in pieces, at most so many octets. A ``Refusal`` says what went wrong."""
-    mms_limits: Limits
-    mms_retention_ms: int
-    """How long the content of an MMS can be retrieved."""
     has_relay: bool
     """Whether mails can be sent to e-mail endpoints."""
     health: Callable[[], Health]

@@ -150,6 +150,16 @@ class Logins:
         self.failures += 1
         raise Refusal("unauthorised", "wrong token or signature")
 
+    def is_let_in(self, is_right: bool, address: str) -> bool:
+        """For doors that compare a secret of their own; wrong ones are slowed, by address."""
+        if is_right:
+            return True
+        budget = ("address", place_of(address))
+        self._check_budgets([budget], address)
+        self._budgets.spend(budget)
+        self.failures += 1
+        return False
+
     async def _verify(
         self, account: Account | None, name: str, password: str, kept: str, address: str
     ) -> Account:

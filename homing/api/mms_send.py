@@ -9,8 +9,10 @@ contract, so nothing of a request is logged.
 """
 
 import unicodedata
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
+from concurrent.futures import Executor
 from contextlib import ExitStack
+from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
@@ -22,15 +24,16 @@ from homing.api.form_request import (
     check_encoding,
     content_kind,
     log_in,
-    read_form,
+    request_parameters,
     stored,
 )
 from homing.api.gateway import Gateway
 from homing.api.plain import Disconnected, Receive, Scope, Send, header, not_allowed, raw_header
 from homing.api.slots import Slots
-from homing.api.spooling import Spooling, Threads
-from homing.engine.contents import Piece, Spool
+from homing.api.spooling import Spooling
+from homing.engine.contents import Contents, Piece, Spool
 from homing.engine.directory import normalise_number
+from homing.engine.mms_content import Limits
 from homing.engine.mms_zip_reader import OVERHEAD, unpack
 from homing.engine.submit import ALL_REPORTS, MMS_SEGMENTS, Batch, Wish, compose
 from homing.model.account import Account
@@ -51,9 +54,25 @@ FETCHES_OF_ACCOUNT: Final = 4
 FORM_OVERHEAD: Final = 1_048_576
 """Octets that a form may have beside its file."""
 _UPLOAD: Final = b"multipart/form-data"
-_THREADS: Final = 4
 _NO_TEXT: Final = frozenset({"Cc", "Cs", "Zl", "Zp"})
 """Categories of characters that end a line, or are none."""
+
+
+Fetch = Callable[[str, Callable[[bytes], Awaitable[None]], int], Awaitable[None]]
+"""Hands on what lies at a URL, in pieces, at most so many octets. A ``Refusal`` says what went wrong."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MmsSending:
+    """What of the node it takes to send an MMS."""
+
+    contents: Contents
+    threads: Executor
+    """For what blocks: the contents."""
+    fetch: Fetch
+    limits: Limits
+    retention_ms: int
+    """How long a content can be retrieved."""
 
 
 class MmsSendFace:
@@ -61,8 +80,8 @@ class MmsSendFace:
 
     def __init__(self, gateway: Gateway) -> None:
         self._gateway = gateway
-        self._largest_zip = gateway.mms_limits.max_message_bytes + OVERHEAD
-        self._threads = Threads(_THREADS)
+        self._mms = gateway.mms
+        self._largest_zip = gateway.mms.limits.message + OVERHEAD
         self._uploads = Slots("uploads", most=UPLOADS, most_per_account=UPLOADS_OF_ACCOUNT)
         self._fetches = Slots("urls", most=FETCHES, most_per_account=FETCHES_OF_ACCOUNT)
 
@@ -77,9 +96,9 @@ class MmsSendFace:
 
     async def _take_form(self, scope: Scope, receive: Receive) -> bytes:
         """A request without a file."""
-        parameters = await read_form(self._gateway, scope, receive, other=_UPLOAD)
+        parameters = await request_parameters(scope, receive, self._gateway.max_body_bytes, other=_UPLOAD)
         account = await log_in(self._gateway, scope, parameters)
-        async with Spooling(self._gateway.contents, self._threads) as spooling:
+        async with Spooling(self._mms.contents, self._mms.threads) as spooling:
             return await self._send(account, parameters, spooling, has_file=False)
 
     async def _take_upload(self, scope: Scope, receive: Receive) -> bytes:
@@ -90,7 +109,7 @@ class MmsSendFace:
         form = _form(scope)
         has_file = False
         with ExitStack() as slot:
-            async with Spooling(self._gateway.contents, self._threads) as spooling:
+            async with Spooling(self._mms.contents, self._mms.threads) as spooling:
                 async for event in self._read(form, scope, receive):
                     if isinstance(event, FileBegin):
                         has_file = True
@@ -144,12 +163,12 @@ class MmsSendFace:
             await self._fetch(account, url, spooling)
         elif url:
             raise Refusal("invalid", f"send either url or {FILE}, not both")
-        content = await self._threads.run(self._kept, *await spooling.end_part())
+        content = await spooling.run(self._kept, *await spooling.end_part())
         mms = Mms(
             subject=_subject(parameters),
             to=(recipient,),
             content=content,
-            expires_at_ms=now_ms() + self._gateway.mms_retention_ms,
+            expires_at_ms=now_ms() + self._mms.retention_ms,
         )
         id_ = self._gateway.ids.next()
         submission = compose(id_, account.name, msgspec.structs.replace(wish, mms=mms))
@@ -160,12 +179,11 @@ class MmsSendFace:
         if not url:
             raise Refusal("invalid", f"url is missing, and there is no file {FILE} in its place")
         with self._fetches.taken(account.name):
-            await self._gateway.fetch(url, spooling.write, self._largest_zip)
+            await self._mms.fetch(url, spooling.write, self._largest_zip)
 
     def _kept(self, spool: Spool, piece: Piece) -> Content:
         """In a thread: the content of a zip, durably."""
-        gateway = self._gateway
-        return gateway.contents.keep(spool, unpack(spool, piece, gateway.mms_limits))
+        return self._mms.contents.keep(spool, unpack(spool, piece, self._mms.limits))
 
 
 def _form(scope: Scope) -> UploadReader:

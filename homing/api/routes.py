@@ -11,6 +11,8 @@ from homing.api import rest, soap, upside_rest
 from homing.api.direct import DirectFace
 from homing.api.form import FormFace
 from homing.api.gateway import Gateway
+from homing.api.mm7_door import PREFIX as MM7_PREFIX
+from homing.api.mm7_door import Mm7Door
 from homing.api.mms_send import MmsSendFace
 from homing.api.operations import METHODS, Operations
 from homing.api.plain import App, Receive, Scope, Send, answer_line
@@ -34,6 +36,7 @@ ROUTES = (
     Route(("GET", "POST"), "/soap/SMS.asmx", "send messages, read the mailbox"),
     Route(("GET", "POST"), "/soap/Account.asmx", "balance, profile and users of an account"),
     Route(("POST",), "/RESTv1/{token}/Message", "send a message, as the Upside REST interface has it"),
+    Route(("POST",), "/mm7/{name}", "messages and reports of an MMS relay"),
     Route(METHODS, "/healthz", "whether the process lives"),
     Route(METHODS, "/readyz", "whether submissions can be taken"),
     Route(METHODS, "/metrics", "counters in the Prometheus text format"),
@@ -60,6 +63,7 @@ class Application:
             "/metrics": operations.metrics,
         }
         self._resources: App = rest.application(gateway)
+        self._relays: App = Mm7Door(gateway)
         self._services: dict[str, App] = {
             soap.PREFIX: SoapFace(gateway),
             upside_rest.PREFIX: UpsideRestFace(gateway),
@@ -79,6 +83,8 @@ class Application:
             await face(scope, receive, send)
         elif path == _REST or path.startswith(f"{_REST}/"):
             await self._resources(scope, receive, send)
+        elif path.startswith(MM7_PREFIX):
+            await self._relays(scope, receive, send)
         else:
             await self._service(path)(scope, receive, send)
 

@@ -1,11 +1,11 @@
 """Octets of a request on their way into a spool: gathered on the loop, written in threads.
 
-The spool is opened with the first of them, and thrown away when the request is over, however it ends. The
-threads are those of the loop, and a face may hold only some of them: others have work for them too.
+The spool is opened with the first of them, and thrown away when the request is over, however it ends.
 """
 
 import asyncio
 from collections.abc import Callable
+from concurrent.futures import Executor
 from types import TracebackType
 from typing import TypeVar
 
@@ -14,21 +14,10 @@ from homing.engine.contents import CHUNK, Contents, Piece, Spool
 T = TypeVar("T")
 
 
-class Threads:
-    """Runs what blocks, so many at once; the others wait."""
-
-    def __init__(self, most: int) -> None:
-        self._free = asyncio.Semaphore(most)
-
-    async def run(self, function: Callable[..., T], *arguments: object) -> T:
-        async with self._free:
-            return await asyncio.to_thread(function, *arguments)
-
-
 class Spooling:
     """One request's spool; a context manager that closes it."""
 
-    def __init__(self, contents: Contents, threads: Threads) -> None:
+    def __init__(self, contents: Contents, threads: Executor) -> None:
         self._contents = contents
         self._threads = threads
         self._spool: Spool | None = None
@@ -41,7 +30,11 @@ class Spooling:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self._spool is not None:
-            await asyncio.to_thread(self._spool.close)
+            await self.run(self._spool.close)
+
+    async def run(self, function: Callable[..., T], *arguments: object) -> T:
+        """Run in a thread what blocks."""
+        return await asyncio.get_running_loop().run_in_executor(self._threads, function, *arguments)
 
     async def write(self, octets: bytes) -> None:
         """More of the part."""
@@ -57,6 +50,6 @@ class Spooling:
     async def _write_gathered(self) -> Spool:
         gathered, self._gathered = bytes(self._gathered), bytearray()
         if self._spool is None:
-            self._spool = await self._threads.run(self._contents.spool)
-        await self._threads.run(self._spool.write, gathered)
+            self._spool = await self.run(self._contents.spool)
+        await self.run(self._spool.write, gathered)
         return self._spool

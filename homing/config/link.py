@@ -185,6 +185,15 @@ class LinkSettings(Section, frozen=True, kw_only=True):
         str, about("VASPID that the relay knows us by (mm7).", pattern=r"^[ -~]{0,64}\Z", sample="homing")
     ] = ""
     vas_id: Annotated[str, about("VASID, if the relay wants one (mm7).", pattern=r"^[ -~]{0,64}\Z")] = ""
+    network_element: Annotated[
+        str,
+        about(
+            "Name of the element in which this relay says MCC and MNC of the sender's network (mm7).",
+            pattern=r"^[A-Za-z_][A-Za-z0-9._-]{0,63}\Z|^\Z",
+            sample="MccMnc",
+            unset="none",
+        ),
+    ] = ""
     mm7_namespace: Annotated[str, about("Namespace of what we send (mm7).", pattern=r"^[!-~]{1,200}\Z")] = (
         "http://www.3gpp.org/ftp/Specs/archive/23_series/23.140/schema/REL-6-MM7-1-4"
     )

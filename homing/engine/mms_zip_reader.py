@@ -19,9 +19,8 @@ import zlib
 from collections.abc import Iterator
 from typing import Final, cast
 
-import msgspec
-
 from homing.engine.contents import Chosen, Piece, Spool
+from homing.engine.mms_content import Limits
 from homing.model.errors import Refusal
 from homing.wire.mms_manifest import (
     LONGEST_NAME,
@@ -46,13 +45,6 @@ _DAMAGED: Final = (
     zipfile.BadZipFile, zlib.error, struct.error, EOFError, OSError, RuntimeError, ValueError,
 )  # fmt: skip
 """What ``zipfile`` says of octets that are no zip, or one of a kind that it does not read."""
-
-
-class Limits(msgspec.Struct, frozen=True, kw_only=True):
-    """How large an MMS may be, unpacked."""
-
-    max_part_bytes: int
-    max_message_bytes: int
 
 
 def unpack(spool: Spool, piece: Piece, limits: Limits) -> list[Chosen]:
@@ -168,11 +160,11 @@ def _unpacked(
     limits: Limits,
 ) -> list[Chosen]:
     chosen: list[Chosen] = []
-    left = limits.max_message_bytes
+    left = limits.message
     for entry in entries:
-        most, too_long = limits.max_part_bytes, f"is longer than {limits.max_part_bytes} octets"
+        most, too_long = limits.part, f"is longer than {limits.part} octets"
         if left < most:
-            most, too_long = left, f"makes the parts longer than {limits.max_message_bytes} octets together"
+            most, too_long = left, f"makes the parts longer than {limits.message} octets together"
         is_text = entry.content_type.startswith("text/")
         decoder = codecs.getincrementaldecoder("utf-8")() if is_text else None
         try:

@@ -34,6 +34,8 @@ SUBMISSIONS_IN_MEMORY = 20_000
 """Submissions held for sending; the others wait in the store."""
 READERS = 2
 """Mailboxes read at once."""
+MMS_THREADS = 4
+"""Contents of MMS written at once."""
 CLOCKS_APART_MS = 600_000
 """How far the clocks of nodes may be apart, and how long a transaction may take."""
 DAY_MS = 86_400_000
@@ -69,6 +71,7 @@ class Core:
         )
         self.contents = open_contents(settings)
         self.threads = ThreadPoolExecutor(READERS, thread_name_prefix="reader")
+        self.mms_threads = ThreadPoolExecutor(MMS_THREADS, thread_name_prefix="mms")
         self._connect_sides(settings, loop, database)
 
     def _connect_sides(self, settings: Settings, loop: asyncio.AbstractEventLoop, database: Database) -> None:

@@ -1,7 +1,8 @@
 """The HTTP listeners: plain and TLS side by side, in the node's own loop, over uvicorn.
 
-Promises bounds that uvicorn does not keep by itself: a connection that says nothing, or does not end its
-request, is closed after the idle time, and a head has a size. What goes wrong: an address that cannot be
+Promises bounds that uvicorn does not keep by itself: a connection that says nothing, does not end its
+request, or does not take its answer, is closed after the idle time, and a head has a size. A body has as much
+longer as its octets need at ``LEAST_RATE``. What goes wrong: an address that cannot be
 listened at is an ``OSError`` of :func:`bind` that names it; the start is refused.
 """
 
@@ -19,6 +20,8 @@ from homing.api.direct import DirectProtocol
 
 HEAD_CAP = 65_536
 """Octets of a request's line and headers."""
+LEAST_RATE = 10_000
+"""Octets per second at which a long body may come in."""
 
 
 class BoundedProtocol(DirectProtocol):
@@ -28,6 +31,8 @@ class BoundedProtocol(DirectProtocol):
     _is_in_head = True
     _until_s: float | None = None
     """Until when the client is waited for; None while it waits for us."""
+    _stuck_since_s: float | None = None
+    """Since when the client takes nothing of its answer."""
     _look_again: asyncio.TimerHandle | None = None
     """One timer for all requests: setting one for each would cost more than to look once too often."""
 
@@ -46,6 +51,16 @@ class BoundedProtocol(DirectProtocol):
         super().data_received(data)
         if self._is_in_head and self._head_octets > HEAD_CAP and not self.transport.is_closing():
             self.send_400_response(f"The head of the request is longer than {HEAD_CAP} octets.")
+        elif self._until_s is not None and not self._is_in_head:
+            self._until_s += len(data) / LEAST_RATE
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._stuck_since_s = self.loop.time()
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        self._stuck_since_s = None
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
@@ -76,7 +91,9 @@ class BoundedProtocol(DirectProtocol):
     def _look(self) -> None:
         now_s = self.loop.time()
         until_s = now_s + self.timeout_keep_alive if self._until_s is None else self._until_s
-        if now_s >= until_s:
+        if self._stuck_since_s is not None and now_s >= self._stuck_since_s + self.timeout_keep_alive:
+            self.transport.abort()  # closing would wait for what it does not take
+        elif now_s >= until_s:
             self.timeout_keep_alive_handler()
         else:
             self._look_again = self.loop.call_at(until_s, self._look)

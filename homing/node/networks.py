@@ -31,6 +31,8 @@ class Networks:
         if any(link.kind == "simulator" for link in self._settings.link):
             await self._start_simulator()
         for settings in self._settings.link:
+            if settings.kind == "mm7":
+                continue
             link = SmppLink(
                 self._options(settings),
                 listener=listener,

@@ -15,18 +15,19 @@ from homing.api.gateway import Gateway, Health
 from homing.api.login import Logins
 from homing.api.routes import Application
 from homing.config import Settings, host_and_port
-from homing.engine.mms_zip_reader import Limits
 from homing.engine.ports import Transaction
 from homing.model.account import Endpoint
 from homing.model.clock import now_ms
 from homing.model.delivery import Answer
 from homing.node.alarms import Alarms, UnmatchedWatch
 from homing.node.chores import Chore, Clockwork
-from homing.node.core import DAY_MS, Core
+from homing.node.core import Core
 from homing.node.listeners import Listener, bind
 from homing.node.metrics import exposition
+from homing.node.mms_sending import mms_sending
 from homing.node.networks import Networks
 from homing.node.pop3 import Pop3
+from homing.node.relays import make_relays
 from homing.push.addresses import check_url
 from homing.store import upkeep
 from homing.store.customers import load_directory
@@ -125,6 +126,7 @@ class Node:
         await self._settle()
         core.journal.stop()
         self._logins.close()
+        core.mms_threads.shutdown(wait=False, cancel_futures=True)
         core.threads.shutdown(wait=False, cancel_futures=True)
         self._database.close()
         log.info("node_stopped")
@@ -193,14 +195,10 @@ class Node:
             records=StoreRecords(self._database),
             mailbox=core.mailbox,
             sub_accounts=StoreSubAccounts(self._database, core.ids.next),
+            relays=make_relays(settings, core, lambda: self._is_draining),
+            mms=mms_sending(settings, core),
             test_endpoint=self.test_endpoint,
             check_url=lambda url: check_url(url, allow_private_networks=allow_private),
-            contents=core.contents,
-            fetch=core.pusher.fetcher.fetch,
-            mms_limits=Limits(
-                max_part_bytes=settings.mms.max_part_bytes, max_message_bytes=settings.mms.max_message_bytes
-            ),
-            mms_retention_ms=round(settings.mms.retention_d * DAY_MS),
             has_relay=bool(settings.smtp.host),
             health=self.health,
             is_draining=lambda: self._is_draining,

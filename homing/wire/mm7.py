@@ -86,6 +86,8 @@ class DeliverReq(msgspec.Struct, frozen=True, kw_only=True):
     linked_id: str = ""
     content_id: str = ""
     """Which part of the request is the content; "" = all but the envelope."""
+    carrier_code: str = ""
+    """MCC and MNC of the sender's network as the relay wrote them, where it does."""
 
 
 class ReportReq(msgspec.Struct, frozen=True, kw_only=True):
@@ -147,13 +149,13 @@ class Submit(msgspec.Struct, frozen=True, kw_only=True):
 # --- requests of a relay ---
 
 
-def read_relay_request(octets: bytes, content_type: str = "") -> Request:
-    """The request in an envelope."""
+def read_relay_request(octets: bytes, content_type: str = "", network_element: str = "") -> Request:
+    """The request in an envelope; ``network_element`` is where this relay says MCC and MNC, if it does."""
     operation, frame = _operation(octets, content_type)
     name = etree.QName(operation).localname
     try:
         if name == "DeliverReq":
-            return _deliver(operation, frame)
+            return _deliver(operation, frame, network_element)
         if name in ("DeliveryReportReq", "ReadReplyReq"):
             return _report(operation, frame, name)
     except ValueError as error:
@@ -189,7 +191,7 @@ def _operation(octets: bytes, content_type: str) -> tuple[etree._Element, Frame]
     return operation, frame
 
 
-def _deliver(operation: etree._Element, frame: Frame) -> DeliverReq:
+def _deliver(operation: etree._Element, frame: Frame, network_element: str) -> DeliverReq:
     recipients = _named(operation, "Recipients")
     content = _named(operation, "Content")
     href = content[0].get("href", "") if content else ""
@@ -209,6 +211,7 @@ def _deliver(operation: etree._Element, frame: Frame) -> DeliverReq:
         frame=frame, sender=sender, to=listed("To"), cc=listed("Cc"), bcc=listed("Bcc"),
         subject=_text(operation, "Subject"), linked_id=_text(operation, "LinkedID"),
         content_id=href.strip().removeprefix("cid:").strip("<>"),
+        carrier_code=_within(operation, network_element),
     )  # fmt: skip
     if not (found.to or found.cc or found.bcc):
         raise ValueError("Recipients are missing")
@@ -238,6 +241,12 @@ def _named(parent: etree._Element, name: str) -> list[etree._Element]:
 def _text(parent: etree._Element, name: str) -> str:
     """The text of the first child with this name; "" when there is none."""
     found = _named(parent, name)
+    return _content(found[0])[:_LONGEST_TEXT] if found else ""
+
+
+def _within(operation: etree._Element, name: str) -> str:
+    """The text of the first element with this name at any depth; "" when there is none."""
+    found = [each for each in operation.iter() if name and etree.QName(each).localname == name]
     return _content(found[0])[:_LONGEST_TEXT] if found else ""
 
 

@@ -70,6 +70,11 @@ def is_safe_name(name: str) -> bool:
     )
 
 
+def is_media_type(text: str) -> bool:
+    """Whether a word can stand in a manifest as a media type."""
+    return _MEDIA_TYPE.fullmatch(text) is not None
+
+
 def _safe(name: str, content_type: str, number: int) -> str:
     """One name; it always has an extension, by the media type if there was none."""
     last = re.split(r"[/\\:]", name)[-1]

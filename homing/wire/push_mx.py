@@ -56,7 +56,7 @@ class MxPush:
         """Whether this event is pushed to this endpoint at all."""
         if type(event) is Report:
             return event.status in self._words and is_wanted(event)
-        return self._wants_messages
+        return self._wants_messages and event.mms is None  # type: ignore[union-attr]
 
     def render(self, event: Event, attempt: int, now_ms: int) -> bytes:
         """The whole request. An event that is not wanted cannot be rendered."""

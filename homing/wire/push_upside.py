@@ -49,7 +49,7 @@ class UpsidePush:
         """Whether this event is pushed to this endpoint at all."""
         if type(event) is Report:
             return self._wants_reports and event.status in _PUSHED and is_wanted(event)
-        return self._wants_messages
+        return self._wants_messages and event.mms is None  # type: ignore[union-attr]
 
     def render(self, event: Event, attempt: int, now_ms: int) -> bytes:
         """The whole request."""

@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from homing.engine.contents import Contents
+from homing.store.blobs import LocalBlobs
 from homing.store.create import open_store
 from homing.store.database import Database
 from homing.store.records import StoreRecords
@@ -36,6 +38,12 @@ def records(database: Database) -> StoreRecords:
 
 
 @pytest.fixture
+def contents(tmp_path: Path) -> Contents:
+    """Where the gateway has what MMS carry."""
+    return LocalBlobs(tmp_path / "mms")
+
+
+@pytest.fixture
 def gateway_settings() -> dict[str, Any]:
     """Limits of the gateway that a module may set otherwise."""
     return {}
@@ -43,9 +51,9 @@ def gateway_settings() -> dict[str, Any]:
 
 @pytest.fixture
 def gateway(
-    database: Database, records: Any, tmp_path: Path, gateway_settings: dict[str, Any]
+    database: Database, records: Any, contents: Contents, gateway_settings: dict[str, Any]
 ) -> Iterator[RunningGateway]:
-    made = RunningGateway(database, records, tmp_path / "mms", **gateway_settings)
+    made = RunningGateway(database, records, contents, **gateway_settings)
     made.add_account("acme")
     with made.running():
         yield made

@@ -11,7 +11,6 @@ import socket
 import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -23,13 +22,15 @@ from sqlalchemy import Table, select
 from homing.api.direct import DirectProtocol
 from homing.api.gateway import Gateway, Health
 from homing.api.login import Logins
+from homing.api.mms_send import MmsSending
 from homing.api.plain import Receive, Scope, Send
 from homing.api.routes import Application
+from homing.engine.contents import Contents
 from homing.engine.credentials import hash_api_key, hash_password, make_token
 from homing.engine.directory import Directory
 from homing.engine.fanout import Claim
 from homing.engine.mailbox import Mailbox
-from homing.engine.mms_zip_reader import Limits
+from homing.engine.mms_content import Limits
 from homing.engine.polling import PollingRule
 from homing.engine.rows import submission_of
 from homing.engine.submit import Submit
@@ -39,7 +40,6 @@ from homing.model.delivery import Answer
 from homing.model.message import Submission
 from homing.push.fetch import Fetcher
 from homing.store import tables as t
-from homing.store.blobs import LocalBlobs
 from homing.store.customers import add_account, change_account, load_directory
 from homing.store.database import Database
 from homing.store.journal import Journal
@@ -73,14 +73,14 @@ class CountingApplication(Application):
 class RunningGateway:
     """One gateway at ``url``. What a test may turn: ``health``, ``time_s``, ``tested`` and the accounts."""
 
-    def __init__(self, database: Database, records: Any, content_directory: Path, **settings: Any) -> None:
+    def __init__(self, database: Database, records: Any, contents: Contents, **settings: Any) -> None:
         self.database = database
-        self.contents = LocalBlobs(content_directory)
         self.directory = Directory()
         self.health = Health(store_trouble=None, listening=True, draining=False, links=[])
         self.time_s = 0.0
         self.tested = Answer(status=200, body=b"OK", length=2, took_ms=7)
         self.ids = Ids(0)
+        self.contents = contents
         self._records = records
         self._threads = ThreadPoolExecutor(2)
         self._settings = settings
@@ -129,7 +129,12 @@ class RunningGateway:
         self.journal.stop()
 
     def _gateway(self) -> Gateway:
-        settings = {"max_bulk": MAX_BULK, "max_body_bytes": MAX_BODY_BYTES, "trusted_proxies": ()}
+        settings = {
+            "max_bulk": MAX_BULK,
+            "max_body_bytes": MAX_BODY_BYTES,
+            "trusted_proxies": (),
+            "relays": {},
+        }
         return Gateway(
             directory=lambda: self.directory,
             submit=Submit(
@@ -154,10 +159,13 @@ class RunningGateway:
             test_endpoint=self._test_endpoint,
             check_url=lambda url: ("a forbidden address",) if "10.0.0.1" in url else (),
             sub_accounts=StoreSubAccounts(self.database, self.ids.next),
-            contents=self.contents,
-            fetch=Fetcher(allow_private_networks=True, give_up_s=FETCH_S).fetch,
-            mms_limits=Limits(max_part_bytes=MAX_PART_BYTES, max_message_bytes=MAX_MESSAGE_BYTES),
-            mms_retention_ms=7 * 86_400_000,
+            mms=MmsSending(
+                contents=self.contents,
+                threads=self._threads,
+                fetch=Fetcher(allow_private_networks=True, give_up_s=FETCH_S).fetch,
+                limits=Limits(part=MAX_PART_BYTES, message=MAX_MESSAGE_BYTES),
+                retention_ms=7 * 86_400_000,
+            ),
             has_relay=True,
             health=lambda: self.health,
             is_draining=lambda: self.health.draining,

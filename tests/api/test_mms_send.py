@@ -25,6 +25,7 @@ from homing.engine.mms_zip_reader import OVERHEAD
 from homing.model.clock import now_ms
 from homing.model.message import Submission
 from homing.store import tables as t
+from homing.store.blobs import LocalBlobs
 from homing.store.customers import add_credit, balance
 from tests.api.running import (
     FETCH_S,
@@ -70,13 +71,19 @@ def without(*names: str, **changes: str) -> dict[str, str]:
     return {name: value for name, value in (BASIC | changes).items() if name not in names}
 
 
+def directory(gateway: RunningGateway) -> Path:
+    """Where the contents are."""
+    assert isinstance(gateway.contents, LocalBlobs)
+    return gateway.contents._directory
+
+
 def incoming(gateway: RunningGateway) -> list[Path]:
     """What is on its way."""
-    return list((gateway.contents._directory / "incoming").iterdir())
+    return list((directory(gateway) / "incoming").iterdir())
 
 
 def contents(gateway: RunningGateway) -> list[Path]:
-    return list(gateway.contents._directory.glob("??/*"))
+    return list(directory(gateway).glob("??/*"))
 
 
 def nothing_was_taken(gateway: RunningGateway) -> None:
@@ -308,8 +315,8 @@ def test_what_is_wrong_with_an_upload_is_named(
         (b"PK", 400, "the content is no zip"),
         (packed({"a.txt": b"x"}), 400, "no file that is called manifest"),
         (packed({"manifest": b"\xff\xfe=x/y"}), 400, "the manifest names"),
-        (packed({"manifest": b"a.txt=text/plain", "a.txt": b"\xff"}), 400, "'a.txt' is text/plain, but not UTF-8"),
-        (packed({"manifest": b"a=a/b", "a": bytes(MAX_PART_BYTES + 1)}), 413, "'a' is longer than 2000000 octets"),
+        (packed({"manifest": b"a=text/plain", "a": b"\xff"}), 400, "'a' is text/plain, but not UTF-8"),
+        (packed({"manifest": b"a=a/b", "a": bytes(MAX_PART_BYTES + 1)}), 413, "'a' is longer than 2000000"),
         (
             packed({"manifest": b"a=a/b\nb=a/b", "a": bytes(MAX_PART_BYTES), "b": bytes(MAX_PART_BYTES)}),
             413,
@@ -561,10 +568,10 @@ def test_a_metered_account_pays_for_one_message(gateway: RunningGateway) -> None
 
 
 def test_a_content_that_cannot_be_kept_is_not_answered(gateway: RunningGateway, tmp_path: Path) -> None:
-    directory = gateway.contents._directory
-    directory.joinpath("incoming").rename(tmp_path / "away")
+    kept = directory(gateway)
+    (kept / "incoming").rename(tmp_path / "away")
     refused(upload(gateway), 503, "the message could not be stored, try again")
-    (tmp_path / "away").rename(directory / "incoming")
+    (tmp_path / "away").rename(kept / "incoming")
     nothing_was_taken(gateway)
     assert upload(gateway).status_code == 200
 

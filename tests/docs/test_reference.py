@@ -2,6 +2,7 @@
 
 import json
 import re
+from typing import Any
 from urllib.parse import parse_qsl
 
 import jsonschema
@@ -9,6 +10,7 @@ import pytest
 
 from homing.model.account import Endpoint, Format
 from homing.model.message import ReceivedMessage
+from homing.model.mms import DELIVERY_WORDS, READ_WORDS, delivery_outcome, read_outcome
 from homing.model.report import FINAL, REPORT_BIT, STATES, WORDS, Report, Status, read_word
 from homing.wire.mail import MailWriter
 from homing.wire.mx_reason import mx_reason
@@ -48,11 +50,23 @@ def test_every_word_and_every_state() -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("kind", "words", "outcome"),
+    [("delivery", DELIVERY_WORDS, delivery_outcome), ("read", READ_WORDS, read_outcome)],
+)
+def test_every_word_about_an_mms(kind: str, words: Any, outcome: Any) -> None:
+    rows = STATUSES[f"word of a {kind} report|status|reason|number"]
+    found = {bare(word): (status, bare(reason), int(number)) for word, status, reason, number in rows}
+    assert found.pop("any other") == outcome("no such word")
+    assert {word.lower(): outcome for word, outcome in found.items()} == words
+
+
 def test_every_reason_is_explained() -> None:
     explained = {
         reason for row in STATUSES["reason|with|meaning"] for reason in re.findall(r"`(.+?)`", row[0])
     }
     said = {reason for _, reason in WORDS.values()} | {reason for _, _, reason in STATES.values()}
+    said |= {outcome.reason for outcome in (*DELIVERY_WORDS.values(), *READ_WORDS.values())}
     assert said | {"accepted", "sent", "no_receipt", "unreadable", "esme_…"} == explained
 
 

@@ -16,6 +16,7 @@ from homing.engine.directory import Directory
 from homing.engine.dispatch import Dispatch
 from homing.engine.fanout import Claim, FanOut
 from homing.engine.intake import Intake
+from homing.engine.mms_intake import MmsIntake
 from homing.engine.outbox import Outbox
 from homing.engine.ports import Outgoing
 from homing.engine.reassembly import Reassembly
@@ -126,6 +127,10 @@ class World:
             journal=self.journal, ids=self.ids, directory=self.now, fan_out=fan_out,
             reassembly=self.reassembly, correlator=self.correlator, offer=self.dispatch.offer,
             call_soon=loop.call_soon,
+        )  # fmt: skip
+        self.mms_intake = MmsIntake(
+            journal=self.journal, ids=self.ids, directory=self.now, fan_out=fan_out,
+            offer=self.dispatch.offer, retention_ms=limits.get("mms_retention_ms", 7 * 86_400_000),
         )  # fmt: skip
         self.outbox = Outbox(
             journal=self.journal, correlator=self.correlator, claim=self.claim, offer=self.dispatch.offer,

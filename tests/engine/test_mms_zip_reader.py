@@ -13,12 +13,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from homing.engine.contents import Chosen, Piece
-from homing.engine.mms_zip_reader import MANIFEST_OCTETS, PARTS, Limits, unpack
+from homing.engine.mms_content import Limits
+from homing.engine.mms_zip_reader import MANIFEST_OCTETS, PARTS, unpack
 from homing.model.errors import Refusal, StoreUnavailable
 from homing.store.blobs import DiskSpool, LocalBlobs
 from homing.wire.mms_manifest import Entry, write_manifest
 
-LIMITS = Limits(max_part_bytes=100_000, max_message_bytes=250_000)
+LIMITS = Limits(part=100_000, message=250_000)
 SMIL = b"<smil><body><par><img src='pic.gif'/></par></body></smil>"
 MANIFEST = b"# ours\nshow.smil=application/smil\npic.gif=image/gif\nwords.txt=text/plain\n"
 FILES = {
@@ -314,9 +315,7 @@ def test_octets_that_were_changed_do_no_harm(
     for at, value in edits:
         octets[at] = value
     outcome = outcome_of(blobs, before + bytes(octets[: len(octets) - cut]))
-    assert (
-        isinstance(outcome, Refusal) or sum(len(part) for _, _, part in outcome) <= LIMITS.max_message_bytes
-    )
+    assert isinstance(outcome, Refusal) or sum(len(part) for _, _, part in outcome) <= LIMITS.message
     assert [each for each in tmp_path.rglob("*") if each.is_file()] == []
 
 

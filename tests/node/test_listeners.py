@@ -75,6 +75,45 @@ def test_who_does_not_end_a_request_is_left(said: str, octets: bytes) -> None:
     asyncio.run(run())
 
 
+def test_a_long_body_has_the_time_that_it_needs() -> None:
+    async def run() -> None:
+        async with listening() as listener:
+            reader, writer = await asyncio.open_connection("127.0.0.1", listener.port)
+            began_s = asyncio.get_running_loop().time()
+            writer.write(b"POST / HTTP/1.1\r\nHost: node\r\nContent-Length: 60001\r\n\r\n")
+            for _ in range(6):  # twice the idle time in all
+                writer.write(b"x" * 10_000)
+                with pytest.raises(TimeoutError):
+                    await asyncio.wait_for(reader.read(1), 0.4)
+            writer.write(b"x")
+            assert (await reader.readline()).startswith(b"HTTP/1.1 200 ")
+            assert asyncio.get_running_loop().time() - began_s > 2
+            writer.close()
+
+    asyncio.run(run())
+
+
+def test_who_does_not_take_the_answer_is_left() -> None:
+    ended = asyncio.Event()
+
+    async def taking(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        gone = asyncio.ensure_future(receive())
+        while not gone.done():
+            await send({"type": "http.response.body", "body": b"x" * 65_536, "more_body": True})
+        ended.set()
+
+    async def run() -> None:
+        async with listening(taking) as listener:
+            reader, writer = await asyncio.open_connection("127.0.0.1", listener.port, limit=1024)
+            writer.write(REQUEST)
+            await reader.readline()  # and no more
+            await asyncio.wait_for(ended.wait(), 10)
+            writer.close()
+
+    asyncio.run(run())
+
+
 def test_a_kept_connection_answers_again_and_is_closed_when_idle() -> None:
     async def run() -> None:
         async with listening() as listener:

@@ -1,5 +1,6 @@
 """Forms with a file: as programs write them, in pieces of any size, within limits."""
 
+import contextlib
 from collections.abc import Sequence
 
 import pytest
@@ -119,9 +120,8 @@ def test_any_octets_come_through_in_any_pieces(
 @given(pieces=st.lists(st.binary(max_size=50) | st.sampled_from([b"--Bb\r\n", b"--Bb--", b"\r\n\r\n"])))
 def test_whatever_comes_is_read_or_refused(pieces: list[bytes]) -> None:
     reader = UploadReader(TYPE, "mms.zip")
-    try:
+    with contextlib.suppress(MimeProblem):
         for piece in pieces:
             reader.receive_data(piece)
         reader.end()
-    except MimeProblem as problem:
-        assert str(problem)
+    assert all(reader.fields.values())
