@@ -6,7 +6,12 @@ from tests.docs.pages import bare, page, tables
 
 
 def test_every_route_is_documented() -> None:
-    text = page("http-smssend.md") + page("upside.md") + page("metrics.md").replace("`GET /", "`/")
+    text = (
+        page("http-smssend.md")
+        + page("http-sendmms.md")
+        + page("upside.md")
+        + page("metrics.md").replace("`GET /", "`/")
+    )
     assert [route.path for route in routes.ROUTES if f"`{route.path}`" not in text] == []
 
 
