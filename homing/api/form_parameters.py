@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Final
 from urllib.parse import unquote_to_bytes
 
+from homing.model.clock import LARGEST_ID
 from homing.model.errors import Refusal
 
 CHARSET: Final = "iso8859-15"
@@ -19,6 +20,7 @@ CHARSET: Final = "iso8859-15"
 _MOST_PARAMETERS: Final = 1000
 _NO: Final = frozenset({"0", "false", "no", "off"})
 _LONGEST_NUMBER: Final = 15
+_LONGEST_ID: Final = 19
 
 Parameters = dict[str, bytes]
 
@@ -86,6 +88,17 @@ def number(parameters: Mapping[str, bytes], name: str) -> int | None:
     digits = octets.strip()
     if not digits.isdigit() or len(digits) > _LONGEST_NUMBER:
         raise Refusal("invalid", f"{name} is not a number: {shown(octets)}")
+    return int(digits)
+
+
+def event_id(parameters: Mapping[str, bytes], name: str) -> int:
+    """The id of an event, which is needed."""
+    octets = parameters.get(name)
+    if octets is None:
+        raise Refusal("invalid", f"{name} is missing")
+    digits = octets.strip()
+    if not digits.isdigit() or len(digits) > _LONGEST_ID or int(digits) > LARGEST_ID:
+        raise Refusal("invalid", f"{name} is not an id: {shown(octets)}")
     return int(digits)
 
 

@@ -40,7 +40,7 @@ class UnreadableBody(Exception):
     """A body of a kind that a face does not read; the text says what it reads."""
 
 
-WRONG: Final = (Refusal, BodyTooLong, UnreadableBody, StoreUnavailable)
+WRONG: Final = (Refusal, BodyTooLong, UnreadableBody)
 """What may be wrong with a request, to be answered by ``answer_wrong``."""
 
 
@@ -53,6 +53,8 @@ async def answered(gateway: Gateway, send: Send, take: Callable[[], Awaitable[by
         body = await take()
     except WRONG as wrong:
         await answer_wrong(send, wrong, gateway.max_body_bytes)
+    except StoreUnavailable:
+        await answer(send, *refused(NOT_STORED))
     except Disconnected:
         pass
     else:
@@ -61,12 +63,12 @@ async def answered(gateway: Gateway, send: Send, take: Callable[[], Awaitable[by
 
 async def answer_wrong(send: Send, wrong: Exception, limit: int) -> None:
     """Say in one line what is wrong; ``limit`` is that of bodies."""
-    if isinstance(wrong, BodyTooLong):
+    if isinstance(wrong, Refusal):
+        await answer(send, *refused(wrong))
+    elif isinstance(wrong, BodyTooLong):
         await answer_line(send, 413, f"the body is longer than {limit} octets", CLOSE)
-    elif isinstance(wrong, UnreadableBody):
-        await answer_line(send, 415, str(wrong), CLOSE)
     else:
-        await answer(send, *refused(wrong if isinstance(wrong, Refusal) else NOT_STORED))
+        await answer_line(send, 415, str(wrong), CLOSE)
 
 
 def refused(refusal: Refusal) -> tuple[int, bytes, Headers]:

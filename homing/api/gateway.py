@@ -11,14 +11,16 @@ from typing import TYPE_CHECKING, Any
 
 from homing.engine.directory import Directory
 from homing.engine.submit import Submit
-from homing.model.account import Endpoint
+from homing.model.account import Account, Endpoint
 from homing.model.clock import Ids
 from homing.model.delivery import Answer
+from homing.wire.content_link import ContentLinks
 
 if TYPE_CHECKING:
     from homing.api.login import Logins
     from homing.api.mm7_door import Relay
     from homing.api.mms_send import MmsSending
+    from homing.engine.contents import Contents
     from homing.engine.mailbox import Mailbox
     from homing.engine.records import Records
     from homing.engine.sub_accounts import SubAccounts
@@ -54,6 +56,10 @@ class Gateway:
     logins: Logins
     records: Records
     mailbox: Mailbox
+    contents: Contents
+    """What MMS carry; it blocks, so faces use it in threads."""
+    links: Callable[[Account], ContentLinks]
+    """What makes the links to an account's contents."""
     sub_accounts: SubAccounts
     relays: Mapping[str, Relay]
     """MM7 links by name."""

@@ -23,6 +23,7 @@ STATUS: Final[Mapping[Kind, int]] = {
     "forbidden": 403,
     "no_credit": 402,
     "not_found": 404,
+    "gone": 410,
     "conflict": 409,
     "too_long": 413,
     "too_fast": 429,

@@ -6,7 +6,8 @@ connection has its bounds: their number in total and for each client address, id
 waits to be read.
 
 Pipelined commands are answered in one write. Mails come from the store in pages that begin with the one that
-is asked for.
+is asked for. An MMS is read while it is sent, no faster than the client takes it; when what it carries cannot
+be read to its end, the connection is closed in the middle of the mail.
 """
 
 import asyncio
@@ -14,6 +15,7 @@ import socket
 import ssl
 from collections import Counter
 from collections.abc import Coroutine, Mapping
+from contextlib import aclosing
 from typing import Any, Final, cast
 
 import structlog
@@ -23,6 +25,7 @@ from homing.api.client_address import place_of
 from homing.api.login import Logins
 from homing.engine.mailbox import Drop, Mailbox
 from homing.model.errors import Kind, Refusal, StoreUnavailable
+from homing.wire.mail_pieces import MailPieces, WrittenMail, top_of
 from homing.wire.pop3 import Fetch, Login, Policy, Pop3Session, StartTls, Update
 
 log = structlog.get_logger(__name__)
@@ -132,8 +135,11 @@ class _Connection(asyncio.Protocol):
         self._account: str | None = None
         """Whose mailbox is locked."""
         self._drop: Drop | None = None
-        self._page: dict[int, bytes] = {}
+        self._page: Mapping[int, WrittenMail] = {}
         """Mails at hand, by event."""
+        self._may_write = asyncio.Event()
+        """Whether the client takes what is written, or is gone."""
+        self._may_write.set()
         self.task: asyncio.Task[None] | None = None
         self._is_upgrading = False
         self._used_s = self._loop.time()
@@ -164,11 +170,14 @@ class _Connection(asyncio.Protocol):
     def pause_writing(self) -> None:
         assert self._transport is not None
         self._transport.pause_reading()  # who does not read his mails asks for no more
+        self._may_write.clear()
 
     def resume_writing(self) -> None:
+        self._may_write.set()
         self._read_on()
 
     def connection_lost(self, exc: Exception | None) -> None:
+        self._may_write.set()
         self._server.forget(self, self._address)
         if self._timer is not None:
             self._timer.cancel()
@@ -202,14 +211,14 @@ class _Connection(asyncio.Protocol):
         while isinstance(session.event, Fetch):
             assert self._drop is not None
             mail = page.get(self._drop.entries[session.event.number - 1].id)
-            if mail is None:
+            if mail is None or isinstance(mail, MailPieces):
                 break
             self._server.retrieved += 1
             session.give(mail)
         if isinstance(session.event, StartTls) and self._transport is not None:
             self._transport.pause_reading()  # what comes now is TLS
         self._write()
-        if session.event is not None and self.task is None:
+        if session.event is not None and self.task is None and not session.is_closed:
             self.task = self._loop.create_task(self._wait())
 
     async def _wait(self) -> None:
@@ -261,22 +270,70 @@ class _Connection(asyncio.Protocol):
             server.mailbox.emptied_page(account)  # it was none
             session.refuse("SYS/TEMP", "the mailbox cannot be read now")
             return
-        self._page = dict(self._drop.first)
+        self._page = self._drop.first
         session.welcome([(entry.uid, entry.size) for entry in self._drop.entries])
 
     async def _fetch(self, event: Fetch) -> None:
-        """Read the page that begins with the mail that is asked for."""
+        """Have the mail that is asked for at hand; one in pieces is given from here."""
+        assert self._drop is not None
+        id_ = self._drop.entries[event.number - 1].id
+        if id_ not in self._page:
+            try:
+                self._page = await self._read_page(event.number - 1)
+            except StoreUnavailable:
+                self._session.give(None)
+                return
+        mail = self._page.get(id_)
+        if mail is None:  # deleted in another face meanwhile, or not as it was listed
+            self._session.give(None)
+        elif isinstance(mail, MailPieces):
+            await self._give_in_pieces(mail if event.lines is None else top_of(mail, event.lines), len(mail))
+
+    async def _read_page(self, begin: int) -> Mapping[int, WrittenMail]:
+        """The mails from a place on. An MMS whose content went since the login is none of them."""
         assert self._drop is not None
         assert self._account is not None
-        begin = event.number - 1
-        ids = [entry.id for entry in self._drop.entries[begin : begin + PAGE]]
+        entries = self._drop.entries[begin : begin + PAGE]
+        found = await self._server.mailbox.mails(self._account, [entry.id for entry in entries])
+        sizes = {entry.id: entry.size for entry in entries}
+        return {id_: mail for id_, mail in found.items() if len(mail) == sizes[id_]}
+
+    async def _give_in_pieces(self, asked: MailPieces, size: int) -> None:
+        """Send a mail, or its top, while it is read; ``size`` is that of the whole mail."""
+        session = self._session
+        has_begun = False
         try:
-            self._page = dict(await self._server.mailbox.mails(self._account, ids))
-        except StoreUnavailable:
-            self._session.give(None)
+            async with aclosing(self._server.mailbox.chunks(asked)) as chunks:
+                async for octets in chunks:
+                    if not has_begun:
+                        session.begin(size)
+                        has_begun = True
+                    session.add(octets)
+                    self._write()
+                    await self._until_taken()
+                    if session.is_closed:
+                        return
+        except (StoreUnavailable, FileNotFoundError) as error:
+            if not has_begun:
+                session.give(None)
+                return
+            log.warning("pop3_mail_cut_off", error=str(error))
+            session.fail("the message cannot be read now")
             return
-        if ids[0] not in self._page:  # deleted in another face meanwhile
-            self._session.give(None)
+        self._server.retrieved += 1
+        session.end()
+
+    async def _until_taken(self) -> None:
+        """Wait until the client has room for more; one that takes nothing for too long is not waited for."""
+        assert self._transport is not None
+        if not self._may_write.is_set():
+            try:
+                async with asyncio.timeout(self._server.idle_timeout_s):
+                    await self._may_write.wait()
+            except TimeoutError:
+                self._transport.abort()
+        if self._transport.is_closing():
+            self._session.fail("the connection is gone")
 
     async def _update(self, event: Update) -> None:
         """Delete and mark, durably, and only then say so."""

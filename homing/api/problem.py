@@ -34,6 +34,7 @@ PROBLEMS: Final[Mapping[ProblemKind, Meaning]] = {
     "not_found": Meaning(404, "There is no such thing in this account"),
     "no_such_method": Meaning(405, "The path does not take this method"),
     "conflict": Meaning(409, "The request does not fit what is there"),
+    "gone": Meaning(410, "It was there, and its time is over"),
     "too_long": Meaning(413, "The message is too long"),
     "body_too_long": Meaning(413, "The body of the request is too long", CLOSE),
     "unreadable_body": Meaning(415, "The body is of a kind that is not read here", CLOSE),

@@ -156,6 +156,7 @@ def _document(endpoint: Endpoint) -> values.Endpoint:
         timezone=endpoint.timezone,
         parts=endpoint.parts,
         method=endpoint.method,
+        date_form=endpoint.date_form,
         user=endpoint.user,
         header_names=[name for name, _ in endpoint.headers],
         unknown_as=endpoint.unknown_as,

@@ -12,6 +12,7 @@ from homing.api.rest_call import Call, Reply
 from homing.model.errors import Refusal, TooSoon
 from homing.model.mail import Mail
 from homing.model.message import Coding
+from homing.model.mms import Mms
 from homing.model.report import FINAL, Report
 from homing.wire.mail_id import event_of, mail_id
 from homing.wire.tracking_id import tracking_id
@@ -100,12 +101,12 @@ def _document(mail: Mail) -> values.Mail:
     report = event if isinstance(event, Report) else None
     message = None if isinstance(event, Report) else event
     is_data = message is not None and message.coding is Coding.DATA
-    at = datetime.fromtimestamp(event.at_ms / 1000, UTC)
+    mms = None if message is None else message.mms
     return values.Mail(
         id=mail_id(event.id),
         event_id=str(event.id),
-        kind="message" if report is None else "report",
-        at=at.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        kind="report" if message is None else "message" if mms is None else "mms",
+        at=_time(event.at_ms),
         read=mail.is_read,
         sender=event.sender,
         recipient=event.recipient,
@@ -123,4 +124,26 @@ def _document(mail: Mail) -> values.Mail:
         error=None if report is None else report.err or None,
         final=None if report is None else report.status in FINAL,
         note=None if report is None else report.note,
+        mms=None if mms is None else _mms(mms),
     )
+
+
+def _mms(mms: Mms) -> values.Mms:
+    content = mms.content
+    return values.Mms(
+        subject=mms.subject,
+        to=list(mms.to),
+        cc=list(mms.cc),
+        expires_at=_time(mms.expires_at_ms),
+        size=content.size,
+        sha256=content.sha256,
+        parts=[
+            values.MmsPart(name=part.name, type=part.content_type, size=part.size, sha256=part.sha256)
+            for part in content.parts
+        ],
+    )
+
+
+def _time(at_ms: int) -> str:
+    at = datetime.fromtimestamp(at_ms / 1000, UTC)
+    return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")

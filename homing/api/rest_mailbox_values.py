@@ -4,12 +4,15 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
-from homing.api.rest_values import Answer, EventWord, Id, Request, Time
+from homing.api.rest_values import Answer, Id, Request, Time
 from homing.engine.mailbox import PAGE
 
 MailId = Annotated[str, Meta(description="Time and rest of the event's id.", pattern="^Mail[0-9]+-[0-9]+$")]
 WrongId = Literal["invalid", "not_found"]
 SomeMails = Annotated[tuple[Annotated[str, Meta(max_length=40)], ...], Meta(max_length=10_000)]
+
+
+MailKind = Literal["report", "message", "mms"]
 
 
 class MailPage(Request):
@@ -20,17 +23,38 @@ class MailPage(Request):
     unread: Annotated[bool, Meta(description="Only mails that are unread.")] = False
 
 
+class MmsPart(Answer):
+    """One file of an MMS."""
+
+    name: str
+    type: Annotated[str, Meta(description="Media type; text is in UTF-8.")]
+    size: int
+    sha256: str
+
+
+class Mms(Answer):
+    """What an MMS has that an SMS has not."""
+
+    subject: str
+    to: Annotated[list[str], Meta(description="All recipients that it shows.")]
+    cc: list[str]
+    expires_at: Annotated[Time, Meta(description="Until then the content is kept.")]
+    size: Annotated[int, Meta(description="Octets of the content, a zip of the parts.")]
+    sha256: Annotated[str, Meta(description="Of the content.")]
+    parts: list[MmsPart]
+
+
 class Mail(Answer):
     """A received message, or a report that was asked for."""
 
     id: MailId
     event_id: Id
-    kind: EventWord
+    kind: MailKind
     at: Time
     read: bool
     sender: str
     recipient: str
-    text: str | None
+    text: Annotated[str | None, Meta(description="Of an MMS what its text parts say.")]
     coding: str | None
     data: str | None
     parts: int
@@ -44,6 +68,7 @@ class Mail(Answer):
     error: str | None
     final: bool | None
     note: str | None
+    mms: Mms | None
 
 
 class Mails(Answer):

@@ -8,6 +8,7 @@ import asyncio
 import hashlib
 import secrets
 from binascii import unhexlify
+from collections.abc import Iterable
 from typing import Final
 
 import msgspec
@@ -27,10 +28,12 @@ from homing.api.rest_values import (
     SubmissionTrace,
     Taken,
 )
+from homing.engine.records import Document
 from homing.engine.submit import Accepted, Batch, Idempotency, Wish, compose
 from homing.model.clock import now_ms
 from homing.model.errors import Refusal
 from homing.model.message import Segment, Submission
+from homing.wire.content_link import WHOLE
 from homing.wire.segmentation import segment_any, segment_data
 
 _BREATH: Final = 500
@@ -164,13 +167,13 @@ async def list_messages(call: Call) -> Reply:
     page = call.query(Page)
     records = call.gateway.records
     found = await call.ask(records.submissions, call.account.name, limit=page.limit, after=page.after)
-    return Reply(body=shown(found, Submissions))
+    return Reply(body=shown(_linked(call, found, found["items"]), Submissions))
 
 
 async def show_message(call: Call) -> Reply:
     """``GET /v1/messages/{id}``."""
     found = await call.ask(call.gateway.records.trace, call.account.name, "submission", call.id)
-    return Reply(body=shown(found, SubmissionTrace))
+    return Reply(body=shown(_linked(call, found, [found["submission"]]), SubmissionTrace))
 
 
 async def list_reports(call: Call) -> Reply:
@@ -192,10 +195,24 @@ async def list_received(call: Call) -> Reply:
     page = call.query(Page)
     records = call.gateway.records
     found = await call.ask(records.messages, call.account.name, limit=page.limit, after=page.after)
-    return Reply(body=shown(found, ReceivedMessages))
+    return Reply(body=shown(_linked(call, found, found["items"]), ReceivedMessages))
 
 
 async def show_received(call: Call) -> Reply:
     """``GET /v1/received/{id}``."""
     found = await call.ask(call.gateway.records.trace, call.account.name, "message", call.id)
-    return Reply(body=shown(found, ReceivedTrace))
+    return Reply(body=shown(_linked(call, found, [found["message"], *found["parts"]]), ReceivedTrace))
+
+
+def _linked(call: Call, document: Document, messages: Iterable[Document]) -> Document:
+    """A document with links to the contents of those messages in it that are MMS."""
+    links, at_ms = call.gateway.links(call.account), now_ms()
+    for message in messages:
+        mms = message["mms"]
+        if mms is None:
+            continue
+        event = int(message["id"])
+        mms["url"] = links.link(event, WHOLE, at_ms)
+        for number, part in enumerate(mms["parts"], 1):
+            part["url"] = links.link(event, number, at_ms)
+    return document

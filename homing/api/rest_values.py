@@ -12,6 +12,7 @@ from msgspec import UNSET, Meta, UnsetType
 
 from homing.api.form import LONGEST_VALIDITY_S
 from homing.engine.submit import ALL_REPORTS
+from homing.model.account import DateForm, Format, Method
 
 _FROM_TO = {"sender": "from", "recipient": "to"}
 MOST_ITEMS = 500
@@ -30,7 +31,7 @@ AddedHeaders = Annotated[
     Meta(max_length=20, description="Header fields that every push carries."),
 ]
 State = Literal["pending", "delivered", "dead"]
-EventWord = Literal["report", "message"]
+EventWord = Literal["report", "message", "mms-report"]
 
 
 class Request(msgspec.Struct, kw_only=True, forbid_unknown_fields=True, rename=_FROM_TO):
@@ -59,6 +60,35 @@ class DeliveryPage(Page):
 
 class NoQuery(Request):
     """No parameter."""
+
+
+# --- MMS ---
+
+ContentUrl = Annotated[str, Meta(description="Signed: it needs no login, and lapses ([mms] link_s).")]
+Sha256 = Annotated[str, Meta(description="Of its octets, in hex.")]
+
+
+class Part(Answer):
+    """One part of an MMS, in the order of the message."""
+
+    name: str
+    type: Annotated[str, Meta(description="Media type; text is in UTF-8.")]
+    size: Annotated[int, Meta(description="Octets.")]
+    sha256: Sha256
+    url: ContentUrl
+
+
+class Mms(Answer):
+    """What an MMS has that an SMS has not; size, hash and URL are those of the zip with all parts."""
+
+    subject: str
+    to: Annotated[list[str], Meta(description="All recipients that it shows.")]
+    cc: list[str]
+    expires_at: Annotated[Time, Meta(description="Until then the content can be retrieved.")]
+    size: int
+    sha256: Sha256
+    url: ContentUrl
+    parts: list[Part]
 
 
 # --- submissions ---
@@ -115,6 +145,7 @@ class Submission(Answer):
     not_before: Time | None
     link: str | None
     sent_at: Time | None
+    mms: Annotated[Mms | None, Meta(description="Null of an SMS.")]
 
 
 class Receipt(Answer):
@@ -173,6 +204,7 @@ class Received(Answer):
     parts: int
     expected_parts: int
     part_of: Id | None
+    mms: Annotated[Mms | None, Meta(description="Null of an SMS.")]
 
 
 # --- deliveries ---
@@ -281,7 +313,7 @@ class NewEndpoint(Request):
     """Where events are wanted; what is left out has the default of the format."""
 
     events: Annotated[list[EventWord], Meta(min_length=1)]
-    format: Literal["mx", "json", "upside", "email"] | None = None
+    format: Format | None = None
     url: Url = ""
     email: Annotated[str, Meta(max_length=254, description="In place of a URL.")] | None = None
     digest_min: Annotated[int, Meta(description="At most one mail in so many minutes (email).")] | None = None
@@ -290,7 +322,8 @@ class NewEndpoint(Request):
     charset: Word | None = None
     timezone: Word | None = None
     parts: Literal["joined", "separate"] | None = None
-    method: Literal["get", "post"] | None = None
+    method: Method | None = None
+    date_form: Annotated[DateForm, Meta(description="How dates are written (mx-mms).")] | None = None
     secret: Annotated[str, Meta(description="whsec_…; made when left out (json).")] | None = None
     user: Word | None = None
     password: Word | None = None
@@ -310,7 +343,8 @@ class EndpointChange(Request):
     charset: Word | UnsetType = UNSET
     timezone: Word | UnsetType = UNSET
     parts: Literal["joined", "separate"] | UnsetType = UNSET
-    method: Literal["get", "post"] | UnsetType = UNSET
+    method: Method | UnsetType = UNSET
+    date_form: DateForm | UnsetType = UNSET
     user: Word | UnsetType | None = UNSET
     password: Word | UnsetType | None = UNSET
     headers: AddedHeaders | UnsetType = UNSET
@@ -332,6 +366,7 @@ class Endpoint(Answer):
     timezone: str
     parts: str
     method: str
+    date_form: str
     user: str | None
     header_names: list[str]
     unknown_as: str | None

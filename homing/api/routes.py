@@ -7,12 +7,15 @@ listed there.
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from homing.api import rest, soap, upside_rest
+from homing.api import mms_content, rest, soap, upside_rest
+from homing.api.content_answer import ContentAnswers
 from homing.api.direct import DirectFace
 from homing.api.form import FormFace
 from homing.api.gateway import Gateway
 from homing.api.mm7_door import PREFIX as MM7_PREFIX
 from homing.api.mm7_door import Mm7Door
+from homing.api.mms_content import ContentFace
+from homing.api.mms_retrieve import RetrieveFace
 from homing.api.mms_send import MmsSendFace
 from homing.api.operations import METHODS, Operations
 from homing.api.plain import App, Receive, Scope, Send, answer_line
@@ -32,6 +35,9 @@ ROUTES = (
     Route(("POST",), "/sms/v1/bulksend", "send one message to many recipients"),
     Route(("GET", "POST"), "/SendMMS", "send one MMS"),
     Route(("GET", "POST"), "/mms/v1/send", "the same under its newer name"),
+    Route(("GET", "HEAD", "POST"), "/RetrieveMMS", "get the content of an MMS"),
+    Route(("GET", "HEAD", "POST"), "/mms/v1/http/retrieve", "the same under its newer name"),
+    Route(("GET", "HEAD"), "/mms/v1/content/{event}/{number}", "get it, or a part of it, by a signed link"),
     Route(("GET", "POST"), "/soap/Authentication.asmx", "exchange user name and password for a token"),
     Route(("GET", "POST"), "/soap/SMS.asmx", "send messages, read the mailbox"),
     Route(("GET", "POST"), "/soap/Account.asmx", "balance, profile and users of an account"),
@@ -52,16 +58,21 @@ class Application:
         form = FormFace(gateway)
         send_mms = MmsSendFace(gateway)
         operations = Operations(gateway)
+        answers = ContentAnswers(gateway)
+        retrieve = RetrieveFace(gateway, answers)
         self._faces: dict[str, App] = {
             "/SMSSend": form.send_one,
             "/sms/v1/send": form.send_one,
             "/sms/v1/bulksend": form.send_many,
             "/SendMMS": send_mms,
             "/mms/v1/send": send_mms,
+            "/RetrieveMMS": retrieve,
+            "/mms/v1/http/retrieve": retrieve,
             "/healthz": operations.healthz,
             "/readyz": operations.readyz,
             "/metrics": operations.metrics,
         }
+        self._contents: App = ContentFace(gateway, answers)
         self._resources: App = rest.application(gateway)
         self._relays: App = Mm7Door(gateway)
         self._services: dict[str, App] = {
@@ -85,6 +96,8 @@ class Application:
             await self._resources(scope, receive, send)
         elif path.startswith(MM7_PREFIX):
             await self._relays(scope, receive, send)
+        elif path.startswith(mms_content.PREFIX):
+            await self._contents(scope, receive, send)
         else:
             await self._service(path)(scope, receive, send)
 

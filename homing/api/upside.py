@@ -63,6 +63,7 @@ FAULTS: Final[Mapping[Kind, Fault]] = {
     "forbidden": Fault("client", "UnauthorizedAccessException"),
     "no_credit": Fault("client", "UnauthorizedAccessException"),
     "not_found": Fault("client"),
+    "gone": Fault("client"),
     "conflict": Fault("client"),
     "too_long": Fault("client"),
     "too_fast": Fault("server", "TooManyLoginsException"),

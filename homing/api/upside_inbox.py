@@ -12,7 +12,7 @@ from homing.api.upside_call import Answer, UpsideCall
 from homing.engine.mailbox import PAGE
 from homing.model.errors import Refusal, TooSoon
 from homing.model.mail import Mail
-from homing.model.message import Coding
+from homing.model.message import Coding, ReceivedMessage
 from homing.model.report import Report, Status
 from homing.wire.mail_id import event_of, mail_id
 from homing.wire.tracking_id import submission_of, tracking_id
@@ -113,13 +113,21 @@ def shown(mail: Mail, account: str) -> Mapping[str, Any]:
             "inboundnumber": event.sender,
             "trackingid": name,
         }
-    text = event.data.hex().upper() if event.coding is Coding.DATA else event.text
     return found | {
         "sender": _plus(event.sender),
-        "data": text,
+        "data": _text(event),
         "inboundnumber": event.recipient,
         "carriercode": event.carrier_code,
     }
+
+
+def _text(message: ReceivedMessage) -> str:
+    """What stands in ``data``, which can only be text: of an MMS what there is of it."""
+    m = message
+    if m.mms is not None:
+        parts = len(m.mms.content.parts)
+        return m.text or m.mms.subject or f"MMS with {parts} part{'' if parts == 1 else 's'}"
+    return m.data.hex().upper() if m.coding is Coding.DATA else m.text
 
 
 def _plus(number: str) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import typer
 
 from homing import __version__
-from homing.cli import account, deliveries, endpoint, group, ledger, network, node, number, submission
+from homing.cli import account, deliveries, endpoint, group, ledger, mms, network, node, number, submission
 from homing.cli.opening import plain_errors, say_error
 
 app = typer.Typer(
@@ -39,6 +39,9 @@ app.command(epilog="Example: homing replay --account acme --since 2h")(deliverie
 app.command(epilog="Example: homing links")(network.links)
 app.command(epilog="Example: homing networks --country GB")(network.networks)
 app.add_typer(ledger.app, name="ledger")
+network.simulate.command(
+    "mms", epilog="Example: homing simulate mms --from 447700900123 --to 60999 --subject Hello photo.jpg"
+)(mms.simulate_mms)
 app.add_typer(network.simulate, name="simulate")
 app.command(epilog="Example: homing simulator --listen 127.0.0.1:2775 --fault twice=0.1")(network.simulator)
 

@@ -35,9 +35,15 @@ Url = Annotated[str, typer.Option(help="http or https URL that events are pushed
 Email = Annotated[
     str | None, typer.Option(metavar="ADDRESS", help="Instead of a URL: the address that mails go to.")
 ]
-Events = Annotated[str, typer.Option(help="Kinds of event: report, message, with commas.")]
+Events = Annotated[
+    str | None,
+    typer.Option(
+        metavar="KINDS",
+        help="Kinds of event, with commas: report,message by default, message,mms-report with mx-mms.",
+    ),
+]
 FormatName = Annotated[
-    Literal["mx", "json", "upside", "email"] | None,
+    Literal["mx", "mx-mms", "json", "upside", "email"] | None,
     typer.Option("--format", help="How events are written: mx by default, email with --email."),
 ]
 DigestMin = Annotated[
@@ -45,10 +51,19 @@ DigestMin = Annotated[
 ]
 Concurrency = Annotated[int, typer.Option(help="Pushes under way at once; 1 keeps the order of events.")]
 Rate = Annotated[float | None, typer.Option(help="Most pushes in a second; no limit by default.")]
-Charset = Annotated[str | None, typer.Option(help="Charset of texts (mx): iso-8859-15 by default, or utf-8.")]
-Timezone = Annotated[str | None, typer.Option(help="Zone of dates (mx): Europe/London by default.")]
+Charset = Annotated[
+    str | None, typer.Option(help="Charset of texts: iso-8859-15 by default (mx), utf-8 (mx-mms).")
+]
+Timezone = Annotated[str | None, typer.Option(help="Zone of dates (mx, mx-mms): Europe/London by default.")]
 Method = Annotated[
-    Literal["get", "post"] | None, typer.Option(help="HTTP method: get by default (mx), post (upside).")
+    Literal["get", "post", "multipart"] | None,
+    typer.Option(help="get by default (mx, mx-mms), post (upside); multipart brings an MMS whole (mx-mms)."),
+]
+Date = Annotated[
+    Literal["plain", "zone", "spaced-zone"] | None,
+    typer.Option(
+        "--date", help="Dates (mx-mms): plain by default, or with +0000 joined on or after a blank."
+    ),
 ]
 UnknownAs = Annotated[
     str | None, typer.Option(metavar="WORD", help="Push UNKNOWN reports (mx) under this word.")
@@ -62,7 +77,7 @@ def add(
     account: Annotated[str, typer.Argument(metavar="ACCOUNT", help="Whose endpoint it is.")],
     url: Url = "",
     email: Email = None,
-    events: Events = "report,message",
+    events: Events = None,
     format_: FormatName = None,
     digest_min: DigestMin = None,
     concurrency: Concurrency = 16,
@@ -71,6 +86,7 @@ def add(
     timezone: Timezone = None,
     parts: Parts = None,
     method: Method = None,
+    date_form: Date = None,
     secret: Secret = None,
     user: Annotated[str | None, typer.Option(help="User of HTTP basic authentication.")] = None,
     password: Annotated[str | None, typer.Option(help="Password of HTTP basic authentication.")] = None,
@@ -80,13 +96,14 @@ def add(
     as_json: Json = False,
 ) -> None:
     """Push an account's events to a URL or a mail address. A running node takes it up within 2 s."""
-    from homing.engine.enrol import EndpointWish, make_endpoint
+    from homing.engine.enrol import EndpointWish, default_events, make_endpoint
     from homing.model.errors import Refusal
     from homing.push.addresses import check_url
     from homing.store import customers
 
     wish = EndpointWish(
-        account=account, events=comma_list(events), format=format_, url=url, email=email,
+        account=account, events=default_events(format_) if events is None else comma_list(events),
+        format=format_, url=url, email=email, date_form=date_form,
         digest_min=digest_min, concurrency=concurrency,
         rate_per_s=rate_per_s, charset=charset, timezone=timezone, parts=parts, method=method,
         secret=secret, user=user, password=password, headers=tuple(map(read_header, header or ())),
@@ -285,6 +302,7 @@ def _document(endpoint: Any) -> dict[str, Any]:
         "timezone": endpoint.timezone,
         "parts": endpoint.parts,
         "method": endpoint.method,
+        "date_form": endpoint.date_form,
         "user": endpoint.user,
         "headers": [name for name, _value in endpoint.headers],
         "unknown_as": endpoint.unknown_as,

@@ -1,5 +1,6 @@
 """``homing send`` and ``homing trace``: a message on its way out, and everything that became of it."""
 
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -9,7 +10,7 @@ from rich.tree import Tree
 
 from homing.cli.opening import opened
 from homing.cli.options import Config, Json
-from homing.cli.output import printable, show, state
+from homing.cli.output import plain, printable, show, state, table
 from homing.model.errors import Refusal
 
 
@@ -71,6 +72,10 @@ def trace(
     id_: Annotated[
         str, typer.Argument(metavar="ID", help="Id of a submission, a report or a received message.")
     ],
+    save: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Write the parts of the MMS into this directory; it is made."),
+    ] = None,
     config: Config = None,
     as_json: Json = False,
 ) -> None:
@@ -79,11 +84,25 @@ def trace(
     from homing.store.trace import trace as trace_of
 
     event, _endpoint = parse_delivery_id(id_)
-    with opened(config) as (_settings, database), database.reading() as connection:
-        document = trace_of(connection, event)
-    if document is None:
-        raise Refusal("not_found", f"nothing has the id {id_}")
-    show(as_json, document, lambda to: to.print(_tree(document)))
+    with opened(config) as (settings, database):
+        with database.reading() as connection:
+            document = trace_of(connection, event)
+        if document is None:
+            raise Refusal("not_found", f"nothing has the id {id_}")
+        saved = None if save is None else _save(settings, database, event, save)
+
+    def people(to: Console) -> None:
+        to.print(_tree(document))
+        for path in saved or ():
+            to.print(plain(f"saved {path}"), soft_wrap=True)
+
+    show(as_json, document if saved is None else {**document, "saved": saved}, people)
+
+
+def _save(settings: Any, database: Any, event: int, directory: Path) -> list[str]:
+    from homing.cli.content import save_parts
+
+    return save_parts(settings, database, event, directory)
 
 
 def _tree(document: dict[str, Any]) -> Tree:
@@ -91,6 +110,7 @@ def _tree(document: dict[str, Any]) -> Tree:
     for kind in ("submission", "report", "message"):
         if kind in document:
             tree = Tree(_headline(kind, document[kind]))
+            _add_content(tree, document[kind].get("mms"))
             break
     for part in document.get("parts", ()):
         tree.add(_line("part", part["at"], f"{part['id']}  {part['text']!r}"))
@@ -119,6 +139,15 @@ def _headline(kind: str, thing: dict[str, Any]) -> Text:
     if kind == "message":
         line.append(f"  {thing['text']!r}  {thing['account'] or 'unrouted'}")
     return line
+
+
+def _add_content(tree: Tree, mms: dict[str, Any] | None) -> None:
+    """What an MMS carries."""
+    if mms is None:
+        return
+    line = _line("content until", mms["expires_at"], f"{mms['subject']!r}  {mms['size']} octets")
+    rows = [(part["name"], part["type"], part["size"]) for part in mms["parts"]]
+    tree.add(line).add(table("parts", ("name", "type", "size"), rows, "it has no parts"))
 
 
 def _add_segment(tree: Tree, segment: dict[str, Any]) -> None:

@@ -26,7 +26,11 @@ from homing.config.values import expected, read_value, shown
 
 ENVIRONMENT = "environment"
 _PREFIX = "HOMING_"
-_DEFAULT_LINK = {"name": "sim", "kind": "simulator"}
+_DEFAULT_LINKS = [
+    {"name": "sim", "kind": "simulator"},
+    {"name": "mms", "kind": "mm7", "submit_url": "simulator", "addresses": ["127.0.0.1", "::1"]},
+]
+"""As a file would say ``DEFAULT_LINKS``."""
 _FIELDS = {
     name: {field.encode_name: field for field in msgspec.structs.fields(cls)}
     for name, cls in SECTIONS.items()
@@ -144,7 +148,7 @@ class _Reading:
         return tables
 
     def _links(self, document: dict[str, Any], lines: Mapping[KeyPath, int]) -> Iterator[_Table]:
-        written = document.get("link", [_DEFAULT_LINK])
+        written = document.get("link", _DEFAULT_LINKS)
         if not isinstance(written, list) or not all(isinstance(link, dict) for link in written):
             self._add(
                 lines.get(("link",)), "link", "is a list of sections", "write [[link]] with two brackets"

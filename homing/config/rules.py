@@ -28,6 +28,8 @@ from homing.model.report import Status
 
 _ADDRESS = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9.-]{1,253}")  # RFC 5321 §4.1.2
 
+_HOST = re.compile(r"[A-Za-z0-9_.-]{1,253}|[0-9A-Fa-f:.]{2,45}")
+
 
 class Finding(NamedTuple):
     keys: tuple[str, ...]
@@ -109,6 +111,15 @@ def across(settings: Settings) -> Iterator[tuple[str, Finding]]:
                 f"must not exceed [node] event_retention_d, {settings.node.event_retention_d}",
             ),
         )
+    if settings.mms.retention_d > settings.node.event_retention_d:
+        yield (
+            "mms",
+            Finding(
+                ("retention_d",),
+                f"must not exceed [node] event_retention_d, {settings.node.event_retention_d}",
+                "a content is found by its event",
+            ),
+        )
 
 
 def advice(settings: Settings) -> Iterator[str]:
@@ -187,10 +198,17 @@ def _mm7(link: LinkSettings) -> Iterator[Finding]:
             )
     if link.submit_url not in ("", "simulator"):
         try:
-            if urlsplit(link.submit_url).port == 0:
+            parts = urlsplit(link.submit_url)
+            if parts.port == 0 or not parts.hostname or not _HOST.fullmatch(parts.hostname):
                 raise ValueError
         except ValueError:
             yield Finding(("submit_url",), "its host or port cannot be read")
+    if link.tls_server_name:
+        yield Finding(
+            ("tls_server_name", "kind"),
+            "has no effect with mm7",
+            "the certificate must carry the host of submit_url; or remove it",
+        )
 
 
 def _link(link: LinkSettings) -> Iterator[Finding]:
@@ -204,9 +222,10 @@ def _link(link: LinkSettings) -> Iterator[Finding]:
             if not getattr(link, key):
                 yield Finding((key, "kind"), "is missing", 'a link of kind "smpp" needs it')
     if not secured:
+        wanted = "https:// in submit_url" if link.kind == "mm7" else "tls = true"
         for key in ("tls_ca_file", "tls_certificate", "tls_key", "tls_server_name"):
-            if getattr(link, key):
-                yield Finding((key, "tls"), "has no effect without TLS", "set tls = true, or remove it")
+            if getattr(link, key) and not (link.kind == "mm7" and key == "tls_server_name"):
+                yield Finding((key, "tls"), "has no effect without TLS", f"set {wanted}, or remove it")
     yield from _pair_of_files(link)
     if link.reconnect_max_s < link.reconnect_min_s:
         yield Finding(

@@ -214,7 +214,7 @@ class PushSettings(Section, frozen=True, kw_only=True):
     ] = 75.0
     mx_retry_s: Annotated[
         tuple[Wait, ...],
-        about("Waits between attempts in the mx format; one attempt more than waits, then a dead letter."),
+        about("Waits between attempts in mx and mx-mms; one attempt more than waits, then a dead letter."),
     ] = (30, 60, 120, 240, 480, 960, 1920, 3840, 7680)
     json_retry_s: Annotated[
         tuple[Wait, ...],
@@ -270,12 +270,17 @@ class MmsSettings(Section, frozen=True, kw_only=True):
         str,
         about(
             '"local" keeps contents in a directory; a URL like "s3://bucket/prefix" where S3 is spoken.',
-            pattern=r"^(local|s3://[a-z0-9][a-z0-9.-]{1,62}(/[A-Za-z0-9._/-]{0,200})?)\Z",
+            pattern=r"^(local|s3://[a-z0-9][a-z0-9.-]{1,62}(/[A-Za-z0-9_-][A-Za-z0-9._-]{0,99}){0,8}/?)\Z",
+            allowed='"local" or a URL like "s3://bucket/prefix"',
         ),
     ] = "local"
     directory: Annotated[
         Path | None,
-        about("Directory of contents; nodes of one store share it.", sample="mms", unset="mms in data_dir"),
+        about(
+            "Directory of contents, which nodes of one store share; with S3 of those on their way only.",
+            sample="mms",
+            unset="mms in data_dir",
+        ),
     ] = None
     s3_endpoint: Annotated[
         str,

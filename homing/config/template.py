@@ -68,7 +68,8 @@ def _section(name: str) -> str:
     lines = ["", f"# {_sentence(cls)}"]
     if name == "link":
         lines += [
-            '# Without any, one link of kind "simulator" with the name "sim" is there.',
+            '# Without any there are two: "sim" of kind "simulator" (SMS) and "mms" of kind "mm7" (MMS),',
+            '# whose submit_url is "simulator".',
             "",
             "#[[link]]",
         ]

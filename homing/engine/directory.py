@@ -1,10 +1,11 @@
 """The directory: accounts, endpoints and numbers as they stand, in memory, replaced whole when they change.
 
+Every endpoint's format is prepared here once, with what makes the links to the contents of its account.
 A snapshot is never mutated, so the loop and the journal's thread read it without a lock. A command that
 changes a customer raises the store's directory version; a node notices within a second and swaps.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from types import MappingProxyType
 
 import structlog
@@ -13,9 +14,13 @@ from homing.model.account import Account, Endpoint, EventKind, Number
 from homing.model.delivery import Event
 from homing.model.message import PartsMode, ReceivedMessage
 from homing.model.report import Report
+from homing.wire.content_link import ContentLinks
 from homing.wire.push import PushFormat, prepare
 
 log = structlog.get_logger(__name__)
+
+MakeLinks = Callable[[Account], ContentLinks]
+"""What makes the links to the contents of an account."""
 
 
 class Directory:
@@ -28,8 +33,11 @@ class Directory:
         numbers: Iterable[Number] = (),
         version: int = 0,
         former: "Directory | None" = None,
+        links: MakeLinks | None = None,
     ) -> None:
+        """``former`` lends what has not changed, and ``links`` where none is given."""
         self.version = version
+        self._make_links: MakeLinks | None = links or (None if former is None else former._make_links)
         self.accounts = MappingProxyType({account.name: account for account in accounts})
         self.by_api_key = MappingProxyType({a.api_key_hash: a for a in self.accounts.values()})
         self.by_token = MappingProxyType({a.token: a for a in self.accounts.values()})
@@ -39,6 +47,7 @@ class Directory:
             for kind in endpoint.events:
                 key = (endpoint.account, kind)
                 self._wanting[key] = (*self._wanting.get(key, ()), endpoint)
+        self._links = {name: self._links_of(account) for name, account in self.accounts.items()}
         self.formats = self._prepare(former)
         self._owners: dict[str, Number] = {}
         self._keywords: dict[str, dict[str, Number]] = {}
@@ -95,17 +104,25 @@ class Directory:
             if (format_ := self.formats.get(endpoint.id)) is not None and format_.wants(event)
         ]
 
+    def _links_of(self, account: Account) -> ContentLinks | None:
+        return None if self._make_links is None else self._make_links(account)
+
     def _prepare(self, former: "Directory | None") -> dict[int, PushFormat]:
         """Every endpoint's format, taken over from the former snapshot where nothing changed."""
         formats: dict[int, PushFormat] = {}
         for endpoint in self.endpoints.values():
-            if former is not None and former.endpoints.get(endpoint.id) == endpoint:
+            links = self._links.get(endpoint.account)
+            if (
+                former is not None
+                and former.endpoints.get(endpoint.id) == endpoint
+                and former._links.get(endpoint.account) == links  # made from the API key
+            ):
                 known = former.formats.get(endpoint.id)
                 if known is not None:
                     formats[endpoint.id] = known
                     continue
             try:
-                formats[endpoint.id] = prepare(endpoint)
+                formats[endpoint.id] = prepare(endpoint, links)
             except ValueError as error:
                 log.error("endpoint_unusable", endpoint=endpoint.id, error=str(error))
         return formats

@@ -11,7 +11,7 @@ from typing import Literal, TypeVar
 import msgspec
 
 from homing.engine import credentials
-from homing.model.account import Account, Endpoint, EventKind, Format
+from homing.model.account import Account, DateForm, Endpoint, EventKind, Format, Method
 from homing.model.clock import now_ms
 from homing.model.errors import Refusal
 from homing.model.message import PartsMode
@@ -19,8 +19,8 @@ from homing.wire.push import FORMATS, prepare
 from homing.wire.push_request import header_problem
 from homing.wire.standard_webhooks import read_secret, spell_secret
 
-EVENT_KINDS: tuple[EventKind, ...] = ("report", "message")
-"""The kinds of event that can be pushed today."""
+EVENT_KINDS: tuple[EventKind, ...] = ("report", "message", "mms-report")
+"""The kinds of event that can be pushed; not every format can say each."""
 
 CONCURRENCY = range(1, 1001)
 SECRET_OVERLAP_MS = 24 * 3_600_000
@@ -28,15 +28,25 @@ SECRET_OVERLAP_MS = 24 * 3_600_000
 
 _WORD = re.compile(r"[A-Za-z0-9_]{1,32}")
 _Word = TypeVar("_Word", bound=str)
-Method = Literal["get", "post"]
+METHODS: tuple[Method, ...] = ("get", "post", "multipart")
+DATE_FORMS: tuple[DateForm, ...] = ("plain", "zone", "spaced-zone")
 _DEFAULT_PARTS: dict[Format, PartsMode] = {
     "mx": "separate",
+    "mx-mms": "joined",
     "json": "joined",
     "upside": "joined",
     "email": "joined",
 }
-_DEFAULT_METHOD: dict[Format, Method] = {"mx": "get", "json": "post", "upside": "post", "email": "post"}
+_DEFAULT_METHOD: dict[Format, Method] = {
+    "mx": "get",
+    "mx-mms": "get",
+    "json": "post",
+    "upside": "post",
+    "email": "post",
+}
 _DEFAULT_CHARSET = "iso-8859-15"
+_MMS_CHARSET = "utf-8"
+"""Subjects of MMS are Unicode, and the pages of the interface name no other charset for them."""
 _DEFAULT_TIMEZONE = "Europe/London"
 
 
@@ -66,6 +76,7 @@ class EndpointWish(msgspec.Struct, frozen=True, kw_only=True):
     timezone: str | None = None
     parts: str | None = None
     method: str | None = None
+    date_form: str | None = None
     secret: str | None = None
     user: str | None = None
     password: str | None = None
@@ -134,10 +145,11 @@ def make_endpoint(wish: EndpointWish, check_url: Callable[[str], Sequence[str]])
         digest_min=wish.digest_min,
         concurrency=wish.concurrency,
         rate_per_s=wish.rate_per_s,
-        charset=wish.charset or _DEFAULT_CHARSET,
+        charset=wish.charset or (_MMS_CHARSET if format_ == "mx-mms" else _DEFAULT_CHARSET),
         timezone=wish.timezone or _DEFAULT_TIMEZONE,
         parts=_one_of("parts", wish.parts or _DEFAULT_PARTS[format_], ("joined", "separate")),
-        method=_one_of("method", wish.method or _DEFAULT_METHOD[format_], ("get", "post")),
+        method=_one_of("method", wish.method or _DEFAULT_METHOD[format_], METHODS),
+        date_form=_one_of("date", wish.date_form or "plain", DATE_FORMS),
         secrets=_signing_secrets(format_, wish.secret),
         user=wish.user,
         password=wish.password,
@@ -170,14 +182,35 @@ def check_endpoint(endpoint: Endpoint, check_url: Callable[[str], Sequence[str]]
         unfit = header_problem(name, value)
         if unfit is not None:
             raise Refusal("invalid", unfit)
-    if endpoint.unknown_as and endpoint.format != "mx":
-        raise Refusal("invalid", "unknown-as belongs to the mx format")
-    if endpoint.format == "json" and endpoint.method != "post":
-        raise Refusal("invalid", "method belongs to the mx and upside formats; json is always a POST")
+    _check_format(endpoint)
     try:
         prepare(endpoint)
     except ValueError as error:
         raise Refusal("invalid", str(error)) from None
+
+
+def default_events(format_: str | None) -> tuple[EventKind, ...]:
+    """The kinds of event of an endpoint of which nobody says what it wants."""
+    return ("message", "mms-report") if format_ == "mx-mms" else ("report", "message")
+
+
+def _check_format(endpoint: Endpoint) -> None:
+    """Refuse what another format has, and kinds of event that this one cannot say."""
+    format_ = endpoint.format
+    for kind in endpoint.events:
+        if kind not in FORMATS[format_].kinds:
+            able = [name for name, each in FORMATS.items() if kind in each.kinds]
+            raise Refusal(
+                "invalid", f"events: {kind} cannot be said in the {format_} format, but in {', '.join(able)}"
+            )
+    if endpoint.unknown_as and format_ != "mx":
+        raise Refusal("invalid", "unknown-as belongs to the mx format")
+    if endpoint.method == "multipart" and format_ != "mx-mms":
+        raise Refusal("invalid", "method multipart belongs to the mx-mms format")
+    if endpoint.date_form != "plain" and format_ != "mx-mms":
+        raise Refusal("invalid", "date belongs to the mx-mms format")
+    if format_ == "json" and endpoint.method != "post":
+        raise Refusal("invalid", "method belongs to the mx, mx-mms and upside formats; json is always a POST")
 
 
 def _check_mail(endpoint: Endpoint) -> None:

@@ -10,18 +10,22 @@ Everything here is called on the loop. What cannot be read or written is ``Store
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence, Set
 from concurrent.futures import Executor
 from typing import Any, Final, Literal, Protocol, TypeVar
 
 import msgspec
 
+from homing.engine.contents import OpenContent
+from homing.engine.mail_chunks import read_chunks
 from homing.engine.polling import PollingRule
 from homing.engine.ports import Journal, Transaction
 from homing.model.clock import BORN_SHIFT, id_at, now_ms
-from homing.model.delivery import Event
 from homing.model.mail import Entry, Mail
+from homing.model.message import ReceivedMessage
+from homing.wire.mail import MailWriter
 from homing.wire.mail_id import mail_id
+from homing.wire.mail_pieces import MailPieces, WrittenMail
 
 T = TypeVar("T")
 
@@ -67,6 +71,9 @@ class MailStore(Protocol):
     def mails_by_id(self, account: str, ids: Sequence[int]) -> Sequence[Mail]:
         """Those of some ids that stand in the mailbox and are not deleted, in any order."""
 
+    def kept_contents(self, account: str, messages: Sequence[ReceivedMessage]) -> Set[int]:
+        """Which of some MMS have their content still; their ids."""
+
 
 class Mark(msgspec.Struct, frozen=True, kw_only=True):
     """What a customer does with one mail."""
@@ -98,7 +105,7 @@ class Drop(msgspec.Struct, frozen=True, kw_only=True):
     entries: Sequence[DropEntry]
     has_more: bool
     """There is more than one session lists."""
-    first: Mapping[int, bytes]
+    first: Mapping[int, WrittenMail]
     """The first mails, written out already."""
 
 
@@ -130,20 +137,22 @@ class Mailbox:
         store: MailStore,
         journal: Journal,
         threads: Executor,
-        write: Callable[[Event], bytes],
+        writer: MailWriter,
+        open_content: OpenContent,
         polling: PollingRule,
         retention_ms: int,
         late_ms: int,
         max_session: int,
     ) -> None:
-        """``write`` makes a mail of an event, always the same one.
+        """``writer`` makes a mail of an event, always the same one while the content of an MMS is kept.
 
         ``late_ms``: how much later than its id an event may still come into the store.
         """
         self._store = store
         self._journal = journal
         self._threads = threads
-        self._write_mail = write
+        self._writer = writer
+        self._open_content = open_content
         self.polling = polling
         self._retention_ms = retention_ms
         self._late_ms = late_ms
@@ -238,16 +247,20 @@ class Mailbox:
         self._advance(account, start, kept_from=drop.entries[0].id if drop.entries else None)
         return drop
 
-    async def mails(self, account: str, ids: Sequence[int]) -> Mapping[int, bytes]:
+    async def mails(self, account: str, ids: Sequence[int]) -> Mapping[int, WrittenMail]:
         """Some mails of a drop as they are sent, by the ids of their events."""
         return await self._ask(self._written, account, ids)
+
+    def chunks(self, mail: MailPieces) -> AsyncGenerator[bytes, None]:
+        """The octets of a mail in pieces; ``mail_chunks`` says what goes wrong. The caller closes it."""
+        return read_chunks(mail, self._open_content, self._threads)
 
     def _drop(self, account: str, from_id: int) -> Drop:
         """In a thread."""
         found = self._store.entries(account, "kept", from_id, self.max_session + 1)
         ids = [entry.id for entry in found[: self.max_session]]
         entries: list[DropEntry] = []
-        first: Mapping[int, bytes] = {}
+        first: Mapping[int, WrittenMail] = {}
         for begin in range(0, len(ids), FIRST_MAILS):
             page = ids[begin : begin + FIRST_MAILS]
             written = self._written(account, page)
@@ -257,9 +270,15 @@ class Mailbox:
             ]
         return Drop(entries=entries, has_more=len(found) > self.max_session, first=first)
 
-    def _written(self, account: str, ids: Sequence[int]) -> Mapping[int, bytes]:
-        write = self._write_mail
-        return {mail.event.id: write(mail.event) for mail in self._store.mails_by_id(account, ids)}
+    def _written(self, account: str, ids: Sequence[int]) -> Mapping[int, WrittenMail]:
+        write = self._writer.write
+        events = [mail.event for mail in self._store.mails_by_id(account, ids)]
+        written: dict[int, WrittenMail] = {event.id: write(event) for event in events}
+        of_mms = [event for event in events if type(event) is ReceivedMessage and event.mms is not None]
+        if of_mms:
+            kept = self._store.kept_contents(account, of_mms)
+            written |= {event.id: self._writer.write_mms(event) for event in of_mms if event.id in kept}
+        return written
 
     def _from(self, begin: int) -> int:
         """No search begins before the retention does."""

@@ -12,6 +12,7 @@ from homing.model.account import Endpoint
 from homing.model.delivery import Answer
 from homing.model.message import Medium, Submission
 from homing.wire.push_mail import MailTarget
+from homing.wire.streamed import Streamed
 from homing.wire.target import Target
 
 Rows = Sequence[tuple[Any, ...]]
@@ -187,7 +188,11 @@ class Pusher(Protocol):
     """Towards customers: makes one attempt, and tells how it went exactly once, on the loop."""
 
     def send(
-        self, target: Target | MailTarget, request: bytes, token: object, done: Callable[[Any, Answer], None]
+        self,
+        target: Target | MailTarget,
+        request: bytes | Streamed,
+        token: object,
+        done: Callable[[Any, Answer], None],
     ) -> None:
         """Never raises; whatever goes wrong is an ``Answer`` with an error. ``done(token, answer)``."""
 

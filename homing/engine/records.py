@@ -9,12 +9,25 @@ threads. Documents are values that JSON can say; pages come newest first, and ``
 from collections.abc import Callable, Sequence
 from typing import Any, Literal, Protocol
 
+import msgspec
+
 from homing.engine.submit import Idempotency
 from homing.model.account import Endpoint, Number
 from homing.model.delivery import DeliveryState
+from homing.model.mms import Mms
 
 Document = dict[str, Any]
 Traced = Literal["submission", "report", "message"]
+
+
+class FoundContent(msgspec.Struct, frozen=True, kw_only=True):
+    """What an MMS carries."""
+
+    account: str
+    """Whose it is; empty = of an unrouted message."""
+    mms: Mms
+    is_kept: bool
+    """Whether it may still be given out; else its time is over."""
 
 
 class Records(Protocol):
@@ -31,6 +44,9 @@ class Records(Protocol):
 
     def trace(self, account: str, kind: Traced, id_: int) -> Document:
         """The whole life of one submission, report or message."""
+
+    def content(self, event: int) -> FoundContent:
+        """The content of a message or a submission, whosever it is: the asker compares the account."""
 
     def deliveries(
         self, account: str, state: DeliveryState | None, *, limit: int, after: str | None

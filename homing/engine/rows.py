@@ -20,7 +20,8 @@ def _mms_octets(mms: Mms | None) -> bytes | None:
     return None if mms is None else msgspec.msgpack.encode(mms)
 
 
-def _mms_of(row: Any) -> Mms | None:
+def mms_of(row: Any) -> Mms | None:
+    """What a message or submission carries; None = it is an SMS."""
     return None if row.mms is None else _mms_decoder.decode(row.mms)
 
 
@@ -49,7 +50,7 @@ def message_of(row: Any) -> ReceivedMessage:
         parts=row.parts,
         expected_parts=row.expected_parts,
         carrier_code=row.carrier_code,
-        mms=_mms_of(row),
+        mms=mms_of(row),
     )
 
 
@@ -76,7 +77,7 @@ def submission_of(row: Any) -> Submission:
         subaccount=row.subaccount,
         single_shot=bool(row.single_shot),
         not_before_ms=row.not_before_ms,
-        mms=_mms_of(row),
+        mms=mms_of(row),
     )
 
 

@@ -19,12 +19,12 @@ import structlog
 from homing.engine.correlate import ArrivedReceipt
 from homing.engine.intake import Arrival
 from homing.engine.ports import LinkListener, Outgoing
-from homing.engine.window import Bucket
 from homing.links.smpp_bind import BindState, Kind, SmppBind
 from homing.links.smpp_connection import Answers, Connection
 from homing.links.smpp_options import SmppOptions, tls_context
 from homing.links.smpp_reading import Reader
 from homing.links.smpp_status import Counters, Rates, time_text
+from homing.links.throughput import Throughput
 from homing.model.clock import now_ms
 from homing.model.message import Medium
 from homing.wire.smpp_codes import CommandStatus
@@ -35,8 +35,6 @@ log = structlog.get_logger(__name__)
 
 UNBIND_S: Final = 2.0
 """How long the answer to an unbind is waited for."""
-WAKE_MS: Final = 10
-"""A throughput limit lets go what has come together in at least so long, not each segment by itself."""
 
 _KINDS: Final[dict[str, tuple[Kind, ...]]] = {
     "transceiver": ("transceiver",),
@@ -75,8 +73,7 @@ class SmppLink:
         ]
         self._senders: list[Connection] = []
         """Bound, and submissions may be sent on them."""
-        self._bucket = Bucket(options.throughput_per_s) if options.throughput_per_s > 0 else None
-        self._wake_timer: asyncio.TimerHandle | None = None
+        self._throughput = Throughput(options.throughput_per_s, self._wake)
         self._sample_timer: asyncio.TimerHandle | None = None
         self._rates = Rates()
         self._stopping = False
@@ -111,10 +108,7 @@ class SmppLink:
     def room(self) -> int:
         if self._stopping:
             return 0
-        room = sum(sender.room() for sender in self._senders)
-        if self._bucket is None or not room:
-            return room
-        return min(room, self._bucket.tokens(self._now_ms()))
+        return self._throughput.room(sum(sender.room() for sender in self._senders))
 
     def submit(self, batch: Sequence[Outgoing]) -> None:
         """Send, each on the bind with the least under way; what finds no room is told as lost."""
@@ -124,9 +118,7 @@ class SmppLink:
             unwritable += sender.send(share)
         sent = len(batch) - len(left) - len(unwritable)
         self.counters.sent += sent
-        if self._bucket is not None and sent:
-            self._bucket.take(sent)
-            self._wake_when_due(self._bucket)
+        self._throughput.take(sent)
         # Told later: the listener is in the middle of giving, and would give more.
         if unwritable:
             self.counters.unwritable += len(unwritable)
@@ -153,9 +145,9 @@ class SmppLink:
             except TimeoutError:
                 log.warning("link_not_drained", link=self.name, in_flight=self.in_flight)
         await asyncio.gather(*(bind.stop(UNBIND_S) for bind in self._binds))
-        for timer in (self._wake_timer, self._sample_timer):
-            if timer is not None:
-                timer.cancel()
+        self._throughput.stop()
+        if self._sample_timer is not None:
+            self._sample_timer.cancel()
 
     def reload_tls(self) -> None:
         """Read the TLS files again, for connections from now on; when they are unusable the old ones stay."""
@@ -308,18 +300,8 @@ class SmppLink:
                 heappop(least)
         return list(shares), ()
 
-    def _wake_when_due(self, bucket: Bucket) -> None:
-        """See to it that the next token is used: nobody but time will say that there is room again."""
-        if self._wake_timer is None:
-            at_ms = self._now_ms()
-            wait_ms = max(WAKE_MS, bucket.next_token_ms(at_ms) - at_ms)
-            self._wake_timer = asyncio.get_running_loop().call_later(wait_ms / 1000, self._wake, bucket)
-
-    def _wake(self, bucket: Bucket) -> None:
-        self._wake_timer = None
-        if not bucket.has_token(self._now_ms()):  # the timer was a little early, or somebody took it
-            self._wake_when_due(bucket)
-        elif self._senders and not self._stopping:
+    def _wake(self) -> None:
+        if self._senders and not self._stopping:
             self._listener.ready(self)
 
     def _settle(self) -> None:
@@ -348,6 +330,3 @@ class SmppLink:
         if state != self._state:
             self._state = state
             self._since_ms = now_ms()
-
-    def _now_ms(self) -> int:
-        return int(asyncio.get_running_loop().time() * 1000)

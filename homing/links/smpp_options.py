@@ -12,6 +12,7 @@ from typing import Literal
 
 import msgspec
 
+from homing.links.tls import client_context
 from homing.model.report import Status
 
 _NO_OVERRIDES: Mapping[str, Status] = {}
@@ -70,10 +71,4 @@ def tls_context(options: SmppOptions) -> ssl.SSLContext | None:
     """How connections of this link are secured; None = they are not."""
     if not options.tls:
         return None
-    context = ssl.create_default_context(cafile=options.tls_ca_file)
-    if not options.tls_verify:
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-    if options.tls_certificate is not None:
-        context.load_cert_chain(options.tls_certificate, options.tls_key)
-    return context
+    return client_context(options)

@@ -7,7 +7,11 @@ import msgspec
 from homing.model.message import PartsMode
 
 EventKind = Literal["report", "message", "mms-report"]
-Format = Literal["mx", "json", "upside", "email"]
+Format = Literal["mx", "mx-mms", "json", "upside", "email"]
+Method = Literal["get", "post", "multipart"]
+"""How parameters travel: in the query, as a form, or as a form with the content of an MMS (mx-mms)."""
+DateForm = Literal["plain", "zone", "spaced-zone"]
+"""How dates are written: without a zone, with one joined on, with one after a blank."""
 
 
 class Account(msgspec.Struct, frozen=True, kw_only=True):
@@ -44,7 +48,9 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     charset: str = "iso-8859-15"
     timezone: str = "Europe/London"
     parts: PartsMode = "separate"
-    method: Literal["get", "post"] = "get"
+    method: Method = "get"
+    date_form: DateForm = "plain"
+    """How dates are written (mx-mms)."""
     secrets: tuple[str, ...] = ()
     """``whsec_`` secrets, newest first; every push is signed with each (json)."""
     old_secrets_until_ms: int = 0

@@ -41,11 +41,11 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
     status: int | None
     body: bytes
-    """At most ``ANSWER_CAP`` octets are kept; ``length`` counts all that were read."""
+    """Its first octets, as many as the transport keeps; ``length`` counts all that were read."""
     length: int
     took_ms: int
     error: str | None = None
-    """``connect refused``, ``timeout``, ``forbidden address 10.0.0.1``, …; None with a status."""
+    """``connect refused``, ``timeout``, ``the content is gone``, …; None with a status."""
     retry_after: str | None = None
     """The raw Retry-After header, if any, of a status from 300 on."""
     congested: bool = False

@@ -21,7 +21,7 @@ from homing.engine.reassembly import Reassembly
 from homing.engine.submit import Submit
 from homing.model.clock import Ids, now_ms
 from homing.node.chores import Sweeps
-from homing.node.contents import open_contents
+from homing.node.contents import content_links, open_contents
 from homing.node.pushers import Pushers
 from homing.store.customers import load_directory
 from homing.store.database import Database
@@ -47,11 +47,14 @@ class Core:
     def __init__(self, settings: Settings, database: Database, loop: asyncio.AbstractEventLoop) -> None:
         push = settings.push
         self.ids = Ids(settings.node.id, after=latest_id(database))
-        self.directory: Directory = load_directory(database)
+        self.directory: Directory = load_directory(
+            database, links=lambda account: content_links(settings, account)
+        )
         self.journal = Journal(database, loop)
         self._is_alone = database.is_sqlite  # which no two nodes can share
         self.claim = Claim(node=settings.node.id, life=now_ms(), lease_ms=round(push.lease_s * 1000))
-        self.pusher = Pushers(settings, loop)
+        self.contents = open_contents(settings)
+        self.pusher = Pushers(settings, loop, self.contents.open)
         self.dispatch = Dispatch(
             journal=self.journal,
             directory=self._directory,
@@ -59,6 +62,7 @@ class Core:
             pusher=self.pusher,
             retry_s={
                 "mx": push.mx_retry_s,
+                "mx-mms": push.mx_retry_s,
                 "json": push.json_retry_s,
                 "upside": push.upside_retry_s,
                 "email": push.email_retry_s,
@@ -69,7 +73,6 @@ class Core:
             call_soon=loop.call_soon,
             call_later=loop.call_later,
         )
-        self.contents = open_contents(settings)
         self.threads = ThreadPoolExecutor(READERS, thread_name_prefix="reader")
         self.mms_threads = ThreadPoolExecutor(MMS_THREADS, thread_name_prefix="mms")
         self._connect_sides(settings, loop, database)
@@ -135,7 +138,8 @@ class Core:
             store=StoreMails(database),
             journal=self.journal,
             threads=self.threads,
-            write=MailWriter(box.domain).write,
+            writer=MailWriter(box.domain),
+            open_content=self.contents.open,
             polling=PollingRule(box.poll_interval_s),
             retention_ms=retention_d * DAY_MS,
             late_ms=round(settings.intake.reassembly_s * 1000) + CLOCKS_APART_MS,

@@ -21,15 +21,17 @@ from homing.model.clock import now_ms
 from homing.model.delivery import Answer
 from homing.node.alarms import Alarms, UnmatchedWatch
 from homing.node.chores import Chore, Clockwork
+from homing.node.contents import content_links
 from homing.node.core import Core
 from homing.node.listeners import Listener, bind
 from homing.node.metrics import exposition
 from homing.node.mms_sending import mms_sending
 from homing.node.networks import Networks
 from homing.node.pop3 import Pop3
-from homing.node.relays import make_relays
+from homing.node.relays import make_receivers, make_relays
 from homing.push.addresses import check_url
 from homing.store import upkeep
+from homing.store.content_sweep import ContentSweep
 from homing.store.customers import load_directory
 from homing.store.database import Database
 from homing.store.records import StoreRecords
@@ -70,8 +72,10 @@ class Node:
         self._clockwork = Clockwork(self._loop)
         self._is_draining = False
         self._logins = Logins(lambda: self.core.directory, settings.submit.login_failures_per_min)
+        self._receivers = make_receivers(settings, self.core, lambda: self._is_draining)
         self._watching: asyncio.Task[None] | None = None
         self._upkeep: asyncio.Task[None] | None = None
+        self._content_sweep = ContentSweep(database, self.core.contents)
 
     async def start(self) -> None:
         """Returns when everything listens; links go on connecting by themselves."""
@@ -93,7 +97,14 @@ class Node:
             self.listeners.append(listener)
             await listener.start()
         await self.pop3.start()
-        await self.networks.start(core.outbox, core.intake, core.outbox.add)
+        await self.networks.start(
+            core.outbox,
+            core.intake,
+            core.outbox.add,
+            open_content=core.contents.open,
+            received={name: each.counters for name, each in self._receivers.items()},
+            http_port=next((each.port for each in self.listeners if each.context is None), None),
+        )
         self._wind_up()
         log.info(
             "node_started",
@@ -119,7 +130,7 @@ class Node:
             self.pop3.server.stop(left_s), *(listener.stop(left_s) for listener in self.listeners)
         )
         self._clockwork.stop()
-        await self.networks.stop_simulator()
+        await self.networks.stop_simulators()
         await asyncio.gather(
             *(task for task in (self._watching, self._upkeep) if task), return_exceptions=True
         )
@@ -194,8 +205,10 @@ class Node:
             logins=self._logins,
             records=StoreRecords(self._database),
             mailbox=core.mailbox,
+            contents=core.contents,
+            links=lambda account: content_links(settings, account),
             sub_accounts=StoreSubAccounts(self._database, core.ids.next),
-            relays=make_relays(settings, core, lambda: self._is_draining),
+            relays=make_relays(settings, self._receivers),
             mms=mms_sending(settings, core),
             test_endpoint=self.test_endpoint,
             check_url=lambda url: check_url(url, allow_private_networks=allow_private),
@@ -285,11 +298,13 @@ class Node:
                 event_retention_d=settings.node.event_retention_d,
                 dead_retention_d=settings.push.dead_retention_d,
                 mailbox_retention_d=settings.mailbox.retention_d,
+                contents=self._content_sweep,
                 now_ms=now_ms(),
                 rest=lambda: upkeep.rest_a_moment() or self._is_draining,
             )
         except Exception as error:
             log.warning("upkeep_not_done", error=str(error))
+        self.alarms.set("contents_unavailable", self._content_sweep.trouble)
 
     def _write_states(self, transaction: Transaction, states: list[dict[str, Any]]) -> None:
         assert isinstance(transaction, StoreTransaction)

@@ -7,17 +7,26 @@ import asyncio
 import ssl
 
 from homing.config import PushSettings, Settings
+from homing.engine.contents import OpenContent
 from homing.push.fetch import Fetcher
 from homing.push.http import HttpPush, client_context
 from homing.push.mail import Done, MailPusher, Relay
+from homing.push.streaming import no_content
 from homing.wire.push_mail import MailTarget
+from homing.wire.streamed import Streamed
 from homing.wire.target import Target
 
 
 class Pushers:
     """Implements ``engine.ports.Pusher``."""
 
-    def __init__(self, settings: Settings, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        loop: asyncio.AbstractEventLoop,
+        open_content: OpenContent = no_content,
+    ) -> None:
+        """``open_content`` opens contents of MMS by their names."""
         push = settings.push
         self._settings = settings
         self.http = HttpPush(
@@ -28,6 +37,7 @@ class Pushers:
             expect_s=push.expect_s,
             give_up_s=push.give_up_s,
             max_answer_bytes=push.max_answer_bytes,
+            open_content=open_content,
         )
         self.fetcher = Fetcher(
             ssl_context=self.http.ssl_context,
@@ -36,15 +46,20 @@ class Pushers:
             give_up_s=settings.mms.fetch_s,
         )
         self.mail = MailPusher(
-            loop, _relay(settings), ssl_context=_mail_context(settings), give_up_s=push.give_up_s
+            loop,
+            _relay(settings),
+            open_content,
+            ssl_context=_mail_context(settings),
+            give_up_s=push.give_up_s,
         )
 
-    def send(self, target: Target | MailTarget, request: bytes, token: object, done: Done) -> None:
+    def send(self, target: Target | MailTarget, request: bytes | Streamed, token: object, done: Done) -> None:
         """Make one attempt; ``done(token, answer)`` is called once, later."""
         if type(target) is Target:
             self.http.send(target, request, token, done)
         else:
             assert isinstance(target, MailTarget)
+            assert isinstance(request, bytes)
             self.mail.send(target, request, token, done)
 
     async def close(self, drain_s: float = 0.0) -> None:

@@ -1,4 +1,4 @@
-"""The MM7 links of a node as customers of its HTTP listeners: each has a door and a receiving side."""
+"""The MM7 links of a node as customers of its HTTP listeners: each has a receiving side, and a door to it."""
 
 from collections.abc import Callable, Mapping
 
@@ -9,11 +9,13 @@ from homing.links.mm7_server import Mm7Server, Mm7ServerOptions
 from homing.node.core import Core
 
 
-def make_relays(settings: Settings, core: Core, is_draining: Callable[[], bool]) -> Mapping[str, Relay]:
-    """Every MM7 link by its name."""
+def make_receivers(
+    settings: Settings, core: Core, is_draining: Callable[[], bool]
+) -> Mapping[str, Mm7Server]:
+    """The receiving side of every MM7 link, by its name."""
 
-    def relay(link: LinkSettings) -> Relay:
-        app = Mm7Server(
+    def receiver(link: LinkSettings) -> Mm7Server:
+        return Mm7Server(
             Mm7ServerOptions(
                 name=link.name,
                 scope=link.id_scope,
@@ -28,6 +30,16 @@ def make_relays(settings: Settings, core: Core, is_draining: Callable[[], bool])
             take_receipts=core.intake.take_receipts,
             is_draining=is_draining,
         )
-        return Relay(app=app, user=link.user, password=link.password, addresses=link.addresses)
 
-    return {link.name: relay(link) for link in settings.link if link.kind == "mm7"}
+    return {link.name: receiver(link) for link in settings.link if link.kind == "mm7"}
+
+
+def make_relays(settings: Settings, receivers: Mapping[str, Mm7Server]) -> Mapping[str, Relay]:
+    """Who may send to each of them."""
+    return {
+        link.name: Relay(
+            app=receivers[link.name], user=link.user, password=link.password, addresses=link.addresses
+        )
+        for link in settings.link
+        if link.name in receivers
+    }

@@ -2,8 +2,8 @@
 
 Promises exactly one call of ``done`` for each push that was started on it, unless it is ``abandoned``; the
 connection is free for the next push before that call. Whatever a server sends is bounded: 64 KiB of head
-and ``body_cap`` of body, of which the first octets are kept. What goes wrong is an ``Answer`` with an error,
-which never repeats the request: URLs carry credentials here.
+and ``body_cap`` of body, of which the first ``kept_bytes`` are kept. What goes wrong is an ``Answer`` with
+an error, which never repeats the request: URLs carry credentials here.
 """
 
 import asyncio
@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 import httptools
 
 from homing.model.delivery import ANSWER_CAP, Answer
+from homing.wire.streamed import Streamed
 from homing.wire.target import Target
 
 HEAD_CAP = 65_536
@@ -34,7 +35,7 @@ Done = Callable[[Any, Answer], None]
 class Push(NamedTuple):
     """One request that waits for a connection."""
 
-    request: bytes
+    request: bytes | Streamed
     token: object
     done: Done
     started_s: float
@@ -63,6 +64,7 @@ class Pool:
         "connecting",
         "connections",
         "idle",
+        "is_streaming",
         "open_one",
         "target",
         "usual",
@@ -70,8 +72,12 @@ class Pool:
         "waiting",
     )
 
-    def __init__(self, target: Target, open_one: "Callable[[Pool], None]") -> None:
+    def __init__(
+        self, target: Target, open_one: "Callable[[Pool], None]", *, is_streaming: bool = False
+    ) -> None:
         self.target = target
+        self.is_streaming = is_streaming
+        """Its connections send requests in pieces, and no others."""
         self.open_one = open_one
         """Starts opening one more connection."""
         self.connections: set[Connection] = set()
@@ -155,6 +161,7 @@ class Connection(asyncio.Protocol):
         "_heard",
         "_is_second",
         "_keep",
+        "_kept_bytes",
         "_length",
         "_parser",
         "_pool",
@@ -169,16 +176,19 @@ class Connection(asyncio.Protocol):
 
     transport: asyncio.Transport
 
-    def __init__(self, pool: Pool, counters: Counters, expect_s: float, body_cap: int) -> None:
+    def __init__(
+        self, pool: Pool, counters: Counters, expect_s: float, body_cap: int, kept_bytes: int = ANSWER_CAP
+    ) -> None:
         self._pool = pool
         self._counters = counters
         self._expect_ms = int(expect_s * 1000)
         self._body_cap = body_cap
+        self._kept_bytes = kept_bytes
         self._parser = httptools.HttpResponseParser(self)
         self.since_s = monotonic()
         """When the push under way began (busy), or the last one ended (idle)."""
         self._until_s = self.since_s + LONGEST_LIFE_S
-        self._request: bytes = b""
+        self._request: bytes | Streamed = b""
         self._token: object = None
         self._done: Done | None = None
         self._reused = False
@@ -197,14 +207,17 @@ class Connection(asyncio.Protocol):
 
     # What the pool does
 
-    def start(self, request: bytes, token: object, done: Done, started_s: float, is_second: bool) -> None:
+    def start(
+        self, request: bytes | Streamed, token: object, done: Done, started_s: float, is_second: bool
+    ) -> None:
         """Sends a request; the connection must be free."""
         self._request = request
         self._token = token
         self._done = done
         self.since_s = started_s
         self._is_second = is_second
-        self.transport.write(request)
+        # ``Streamed`` has connections of its own, which write otherwise.
+        self.transport.write(request)  # type: ignore[arg-type]
 
     @property
     def is_busy(self) -> bool:
@@ -222,16 +235,16 @@ class Connection(asyncio.Protocol):
 
     def fail(self, error: str, *, congested: bool) -> None:
         """Ends the push under way, and the connection."""
-        self._end(
-            Answer(
-                status=None,
-                body=self._body,
-                length=self._length,
-                took_ms=int((monotonic() - self.since_s) * 1000),
-                error=error,
-                congested=congested,
-            ),
-            False,
+        self._end(self._failure(error, congested=congested), False)
+
+    def _failure(self, error: str, *, congested: bool) -> Answer:
+        return Answer(
+            status=None,
+            body=self._body,
+            length=self._length,
+            took_ms=int((monotonic() - self.since_s) * 1000),
+            error=error,
+            congested=congested,
         )
 
     # What the transport says
@@ -308,7 +321,7 @@ class Connection(asyncio.Protocol):
         if self._complete:
             return
         self._length += len(data)
-        missing = ANSWER_CAP - len(self._body)
+        missing = self._kept_bytes - len(self._body)
         if missing > 0:
             self._body += data[:missing]
 

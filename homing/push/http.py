@@ -1,5 +1,8 @@
 """The HTTP push transport: requests as octets in, answers out, without a task, future or timer for each.
 
+Requests that hold a content of an MMS are read while they are sent, on connections of their own
+(``streaming.py``).
+
 Connections are kept alive and pooled by scheme, host and port; each was made to an address that had
 been checked (``addresses.py``), and TLS is verified for the host's name. One deadline covers waiting for a
 connection, head and body. Redirects are answers. The caller limits how much is under way; nothing is
@@ -9,11 +12,15 @@ queued here but what waits for its connection. Nothing that fails raises: it is 
 import asyncio
 import ssl
 from time import monotonic
+from typing import NamedTuple
 
-from homing.model.delivery import Answer
+from homing.engine.contents import OpenContent
+from homing.model.delivery import ANSWER_CAP, Answer
 from homing.push.addresses import ForbiddenAddress, Lookup, Resolver, system_lookup
 from homing.push.connection import Connection, Counters, Done, Pool, Push, hand_over
 from homing.push.dialling import describe_failure, dial, read_source
+from homing.push.streaming import StreamingConnection, Streams, no_content
+from homing.wire.streamed import Streamed
 from homing.wire.target import Target
 
 SWEEP_S = 0.25
@@ -27,6 +34,12 @@ def client_context(ca_file: str | None = None) -> ssl.SSLContext:
         context.load_verify_locations(cafile=ca_file)
     context.set_alpn_protocols(["http/1.1"])  # RFC 7301 §6
     return context
+
+
+class _Streaming(NamedTuple):
+    """Stands for the connections to a target that requests in pieces are sent on."""
+
+    target: Target
 
 
 class HttpPush:
@@ -44,8 +57,11 @@ class HttpPush:
         connect_s: float = 10.0,
         idle_s: float = 30.0,
         max_answer_bytes: int = 65_536,
+        kept_bytes: int = ANSWER_CAP,
+        open_content: OpenContent = no_content,
         lookup: Lookup = system_lookup,
     ) -> None:
+        """``kept_bytes``: of the body of an answer. ``open_content``: for requests that are ``Streamed``."""
         self._loop = loop
         self.ssl_context = ssl_context or client_context()
         """Used by connections from now on; may be exchanged when certificates are reloaded."""
@@ -56,17 +72,20 @@ class HttpPush:
         self._connect_s = connect_s
         self._idle_s = idle_s
         self._body_cap = max_answer_bytes
-        self._pools: dict[Target, Pool] = {}
+        self._kept_bytes = kept_bytes
+        self._streams = Streams(open_content)
+        self._pools: dict[Target | _Streaming, Pool] = {}
         self._opening: set[asyncio.Task[None]] = set()
         self._sweeper: asyncio.TimerHandle | None = None
         self._is_closed = False
         self.counters = Counters()
 
-    def send(self, target: Target, request: bytes, token: object, done: Done) -> None:
+    def send(self, target: Target, request: bytes | Streamed, token: object, done: Done) -> None:
         """Sends one request; ``done(token, answer)`` is called once, later."""
-        pool = self._pools.get(target)
+        key = target if type(request) is bytes else _Streaming(target)
+        pool = self._pools.get(key)
         if pool is None:
-            pool = self._make_pool(target)
+            pool = self._make_pool(key, target)
         idle = pool.idle
         while idle:
             connection = idle.pop()
@@ -106,11 +125,12 @@ class HttpPush:
             for connection in tuple(pool.connections):
                 connection.abandon()
         self._pools.clear()
+        await self._streams.close()
 
-    def _make_pool(self, target: Target) -> Pool:
+    def _make_pool(self, key: "Target | _Streaming", target: Target) -> Pool:
         if self._is_closed:
             raise RuntimeError("the push transport is closed")
-        pool = self._pools[target] = Pool(target, self._open_one)
+        pool = self._pools[key] = Pool(target, self._open_one, is_streaming=key is not target)
         if self._sweeper is None:
             self._sweeper = self._loop.call_later(SWEEP_S, self._sweep)
         return pool
@@ -120,7 +140,7 @@ class HttpPush:
         now_s = monotonic()
         given_up_s = now_s - self._give_up_s
         idle_since_s = now_s - self._idle_s
-        for target, pool in list(self._pools.items()):
+        for key, pool in list(self._pools.items()):
             for connection in [c for c in pool.connections if c.is_busy and c.since_s <= given_up_s]:
                 connection.fail("timeout", congested=True)
             while pool.waiting and pool.waiting[0].started_s <= given_up_s:
@@ -130,7 +150,7 @@ class HttpPush:
                     pool.forget(connection)
                     connection.close()
             if not (pool.connections or pool.waiting or pool.connecting):
-                del self._pools[target]
+                del self._pools[key]
         self._sweeper = self._loop.call_later(SWEEP_S, self._sweep) if self._pools else None
 
     def _fail_first(self, pool: Pool, error: str, *, congested: bool) -> None:
@@ -167,9 +187,13 @@ class HttpPush:
     async def _dial(self, pool: Pool) -> Connection:
         return await dial(
             pool.target,
-            lambda: Connection(pool, self.counters, self._expect_s, self._body_cap),
+            lambda: self._make_connection(pool),
             resolver=self._resolver,
             source=self._source,
             context=self.ssl_context,
             connect_s=self._connect_s,
         )
+
+    def _make_connection(self, pool: Pool) -> Connection:
+        settings = (pool, self.counters, self._expect_s, self._body_cap, self._kept_bytes)
+        return StreamingConnection(self._streams, *settings) if pool.is_streaming else Connection(*settings)

@@ -3,12 +3,15 @@
 Each mail is answered once, with the reply of the relay: its status decides. Trouble of the relay itself (not
 reached, TLS, login, greeting) is an error without a status, so the mail comes again however the relay put it.
 Events for a digest wait a moment for each other and become one mail, whose reply is the answer to each.
+
+An MMS goes with its parts, which are read while it is sent; when they are gone, it is a text that says so.
 """
 
 import asyncio
 import ssl
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from time import monotonic
 from typing import Any, Literal
 
@@ -16,9 +19,15 @@ import aiosmtplib
 import msgspec
 import structlog
 
+from homing.engine.contents import OpenContent
+from homing.engine.mail_chunks import read_chunks
 from homing.model.delivery import ANSWER_CAP, Answer
+from homing.model.errors import StoreUnavailable
+from homing.model.message import ReceivedMessage
+from homing.push.smtp_data import send_in_pieces
 from homing.wire.mail import MailWriter
 from homing.wire.mail_digest import write_digest
+from homing.wire.mail_pieces import MailPieces
 from homing.wire.push_mail import MailTarget, Posting, read_posting
 
 log = structlog.get_logger(__name__)
@@ -50,11 +59,19 @@ class Relay(msgspec.Struct, frozen=True, kw_only=True):
 class _Job:
     """One mail, and whom to tell how it went."""
 
-    __slots__ = ("address", "began_s", "octets", "told")
+    __slots__ = ("address", "began_s", "octets", "pieces", "told")
 
-    def __init__(self, address: str, octets: bytes, told: Sequence[tuple[object, Done]]) -> None:
+    def __init__(
+        self,
+        address: str,
+        octets: bytes,
+        told: Sequence[tuple[object, Done]],
+        pieces: MailPieces | None = None,
+    ) -> None:
+        """``pieces`` is the mail with its content; ``octets`` are sent when there is none."""
         self.address = address
         self.octets = octets
+        self.pieces = pieces
         self.told = told
         self.began_s = monotonic()
 
@@ -82,12 +99,15 @@ class MailPusher:
         self,
         loop: asyncio.AbstractEventLoop,
         relay: Relay | None,
+        open_content: OpenContent | None = None,
         *,
         ssl_context: ssl.SSLContext | None = None,
         give_up_s: float = 60.0,
     ) -> None:
+        """``open_content`` gives what an MMS carries; without it each is sent as if that were gone."""
         self._loop = loop
         self._relay = relay
+        self._open_content = open_content
         self.ssl_context = ssl_context
         """Used by connections from now on; may be exchanged when certificates are reloaded."""
         self._give_up_s = give_up_s
@@ -114,7 +134,10 @@ class MailPusher:
         )
         event = posting.event
         more = (("Homing-Event-Id", str(event.id)), ("Homing-Attempt", str(posting.attempt)))
-        self._put(_Job(target.address, writer.write(event, more), [(token, done)]))
+        pieces = None
+        if type(event) is ReceivedMessage and event.mms is not None and self._open_content is not None:
+            pieces = writer.write_mms(event, more)
+        self._put(_Job(target.address, writer.write(event, more), [(token, done)], pieces))
 
     async def close(self, drain_s: float = 0.0) -> None:
         """Wait up to ``drain_s`` for what is under way; what is left is not answered, and spends none."""
@@ -182,10 +205,10 @@ class MailPusher:
                     async with asyncio.timeout(self._give_up_s - (monotonic() - job.began_s)):
                         if client is None or not client.is_connected:
                             client = await self._connect(relay)
-                        answer = await _post(client, relay.sender, job)
+                        answer = await _post(client, relay.sender, job, self._open_content)
                 except TimeoutError:
                     error = "timeout"
-                except RelayTrouble as trouble:
+                except (RelayTrouble, StoreUnavailable) as trouble:
                     error = str(trouble)
                 except Exception as problem:
                     error = f"mail not sent: {type(problem).__name__}"
@@ -243,9 +266,14 @@ class MailPusher:
                 log.exception("after_mail_failed")
 
 
-async def _post(client: aiosmtplib.SMTP, sender: str, job: _Job) -> Answer:
+async def _post(client: aiosmtplib.SMTP, sender: str, job: _Job, open_content: OpenContent | None) -> Answer:
     """Hand one mail over; a reply that refuses it is an answer as well, and the connection stays."""
     try:
+        if job.pieces is not None and open_content is not None:
+            with suppress(FileNotFoundError):  # the content is gone
+                chunks = read_chunks(job.pieces, open_content)
+                said = await send_in_pieces(client, sender, job.address, job.pieces, chunks)
+                return _replied(250, said, job)
         _, said = await client.sendmail(sender, [job.address], job.octets)
     except aiosmtplib.SMTPRecipientsRefused as refused:
         recipient = refused.recipients[0]

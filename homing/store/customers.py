@@ -14,7 +14,7 @@ import msgspec
 from sqlalchemy import Connection, delete, insert, literal_column, select, update
 from sqlalchemy.exc import IntegrityError
 
-from homing.engine.directory import Directory, normalise_number
+from homing.engine.directory import Directory, MakeLinks, normalise_number
 from homing.model.account import Account, Endpoint, Number
 from homing.model.clock import id_beside, now_ms
 from homing.model.delivery import DeliveryState
@@ -32,12 +32,14 @@ END_LIMIT = 5_000
 PENDING: Any = literal_column(str(int(DeliveryState.PENDING)))  # SQLite's partial indexes want to read it
 
 
-def load_directory(database: Database, former: Directory | None = None) -> Directory:
+def load_directory(
+    database: Database, former: Directory | None = None, links: MakeLinks | None = None
+) -> Directory:
     """Accounts, endpoints and numbers as they stand now; ``former`` lends what has not changed."""
     with database.reading() as connection:
         version = connection.scalar(select(t.facts.c.value).where(t.facts.c.name == DIRECTORY_VERSION)) or 0
         return Directory(
-            accounts(connection), endpoints(connection), numbers(connection), version, former=former
+            accounts(connection), endpoints(connection), numbers(connection), version, former, links
         )
 
 

@@ -7,9 +7,11 @@ RFC 3339 in UTC; octets of the outside world are text in which what is unreadabl
 from datetime import UTC, datetime
 from typing import Any
 
+from homing.engine.rows import mms_of
 from homing.model.clock import made_at_ms
 from homing.model.delivery import DeliveryState
 from homing.model.message import Coding
+from homing.model.mms import Mms, Part
 
 Document = dict[str, Any]
 
@@ -52,6 +54,7 @@ def submission_document(row: Any) -> Document:
         "not_before": time_text(row.not_before_ms or None),
         "link": row.link,
         "sent_at": time_text(row.sent_at_ms),
+        "mms": mms_document(mms_of(row)),
     }
 
 
@@ -84,7 +87,27 @@ def message_document(row: Any) -> Document:
         "parts": row.parts,
         "expected_parts": row.expected_parts,
         "part_of": None if row.part_of is None else str(row.part_of),
+        "mms": mms_document(mms_of(row)),
     }
+
+
+def mms_document(mms: Mms | None) -> Document | None:
+    """What an MMS has that an SMS has not."""
+    if mms is None:
+        return None
+    return {
+        "subject": mms.subject,
+        "to": list(mms.to),
+        "cc": list(mms.cc),
+        "expires_at": time_text(mms.expires_at_ms),
+        "size": mms.content.size,
+        "sha256": mms.content.sha256,
+        "parts": [part_document(part) for part in mms.content.parts],
+    }
+
+
+def part_document(part: Part) -> Document:
+    return {"name": part.name, "type": part.content_type, "size": part.size, "sha256": part.sha256}
 
 
 def receipt_document(row: Any) -> Document:

@@ -6,7 +6,7 @@ begin, so it costs what it finds and not what was read long ago. ``StoreMails`` 
 ``engine.mailbox.MailStore``.
 """
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from heapq import merge
 from itertools import islice
 from typing import Any
@@ -33,6 +33,7 @@ from homing.engine.rows import message_of, report_of
 from homing.model.clock import id_at
 from homing.model.delivery import Event
 from homing.model.mail import Entry, Mail
+from homing.model.message import ReceivedMessage
 from homing.model.report import READ_REASONS, READ_REPORT_BIT, REPORT_BIT
 from homing.store import tables as t
 from homing.store.database import Database, store_errors
@@ -130,6 +131,17 @@ class StoreMails:
             for event, mark in found
             if mark is None or not mark.is_deleted
         ]
+
+    def kept_contents(self, account: str, messages: Sequence[ReceivedMessage]) -> Set[int]:
+        names = {message.mms.content.sha256 for message in messages if message.mms is not None}
+        if not names:
+            return frozenset()
+        ids = [message.id for message in messages]
+        with self._database.reading() as connection, store_errors():
+            driver: Any = connection.connection.driver_connection
+            question = self._questions["contents_by_name"]
+            rows = question.ask(driver.cursor(), (account, min(ids), max(ids)), sorted(names))
+        return {row.event for row in rows}
 
 
 def _mark_of(account: str, event: ColumnElement[int]) -> ColumnElement[bool]:

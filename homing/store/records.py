@@ -11,13 +11,14 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, Table, select
 
-from homing.engine.records import Document, Traced
+from homing.engine.records import Document, FoundContent, Traced
 from homing.engine.submit import IDEMPOTENCY_MS, Idempotency
 from homing.model.account import Endpoint, Number
 from homing.model.delivery import DeliveryState
 from homing.model.errors import Refusal
 from homing.store import customers, groups, replay
 from homing.store import tables as t
+from homing.store.contents import find_content
 from homing.store.database import Database
 from homing.store.documents import message_document, report_document, submission_document
 from homing.store.reading import deliveries_page, parse_delivery_id
@@ -55,6 +56,13 @@ class StoreRecords:
         if found is None or kind not in found or found[kind]["account"] != account:
             raise Refusal("not_found", f"there is no {kind} {id_}")
         return {**found, "deliveries": _of_account(found["deliveries"], account)}
+
+    def content(self, event: int) -> FoundContent:
+        with self._database.reading() as connection:
+            found = find_content(connection, event)
+        if found is None:
+            raise Refusal("not_found", f"there is no MMS {event}")
+        return found
 
     def deliveries(
         self, account: str, state: DeliveryState | None, *, limit: int, after: str | None

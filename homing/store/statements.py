@@ -78,6 +78,7 @@ def _places(count: int) -> str:
 
 
 _s, _g, _r, _p = t.submissions.c, t.segments.c, t.reports.c, t.parked_receipts.c
+_c = t.contents.c
 _OF_SCOPE: Any = bindparam("scope")
 _OF_ACCOUNT: Any = bindparam("account")
 
@@ -106,6 +107,13 @@ QUESTIONS: dict[str, tuple[Select[Any], Any, tuple[str, ...]]] = {
         select(t.mailbox_marks).where(t.mailbox_marks.c.account == _OF_ACCOUNT),
         t.mailbox_marks.c.event,
         ("account",),
+    ),
+    "contents_by_name": (
+        select(_c.event).where(
+            _c.account == _OF_ACCOUNT, _c.event >= bindparam("first"), _c.event <= bindparam("last")
+        ),
+        _c.sha256,
+        ("account", "first", "last"),
     ),
     "messages_by_id": (select(t.messages), t.messages.c.id, ()),
     "reports_by_id": (

@@ -5,6 +5,7 @@ A character that the charset does not have becomes the nearest one that it has (
 """
 
 import codecs
+import re
 import unicodedata
 from collections.abc import Callable
 from functools import lru_cache
@@ -45,12 +46,23 @@ codecs.register_error("homing.nearest", _nearest)
 
 _PLAIN = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~ "
 """Octets that are not escaped: the unreserved ones (RFC 3986 §2.3), and the blank, which becomes ``+``."""
+_TOKEN = re.compile(r"[A-Za-z0-9._-]+")
 _ESCAPES = [(chr(octet), f"%{octet:02X}") for octet in range(256)]
 _ESCAPES[ord("%")] = ("%", "%")  # is replaced before the others
 
 
-def quoter(charset: str) -> Callable[[str], str]:
-    """A function that URL-encodes a text in this charset (blank is ``+``)."""
+def encoder(charset: str) -> Callable[[str], bytes]:
+    """A function that writes a text in this charset."""
+    name = _codec(charset)
+    return lambda text: text.encode(name, "homing.nearest")
+
+
+def charset_name(charset: str) -> str:
+    """Its name as a header can say it."""
+    return charset if _TOKEN.fullmatch(charset) else _codec(charset)
+
+
+def _codec(charset: str) -> str:
     try:
         name = codecs.lookup(charset).name
         b"".decode(name)
@@ -58,6 +70,12 @@ def quoter(charset: str) -> Callable[[str], str]:
             raise LookupError
     except (LookupError, ValueError):
         raise ValueError(f"charset {charset!r} is not one that a URL can be written in") from None
+    return name
+
+
+def quoter(charset: str) -> Callable[[str], str]:
+    """A function that URL-encodes a text in this charset (blank is ``+``)."""
+    name = _codec(charset)
 
     def quote_text(text: str) -> str:
         if text.isascii():

@@ -4,6 +4,9 @@ One rendering for POP3 and for e-mail endpoints: 7-bit text with CRLF line ends,
 event. The body of a message is what the phone wrote; that of a report is a sentence and ``key: value`` lines.
 Every value of a header goes through ``_header``: texts of phones and customers can neither end a header nor
 begin one, whatever is in them.
+
+An MMS has its parts with it, as slices of its content (``mail_mms.py``); without them it says that they are
+gone.
 """
 
 import re
@@ -15,8 +18,11 @@ from functools import lru_cache
 
 from homing.model.delivery import Event
 from homing.model.message import Coding, ReceivedMessage
+from homing.model.mms import Mms
 from homing.model.report import FINAL, Report, Status
 from homing.wire.mail_id import mail_id
+from homing.wire.mail_mms import said_with_parts, said_without_parts, with_parts
+from homing.wire.mail_pieces import MailPieces
 from homing.wire.tracking_id import tracking_id
 
 _LONGEST_SHORT_CODE = 6
@@ -42,6 +48,13 @@ _SAID = {
     Status.SENT: "was taken by the network",
     Status.ACCEPTED: "is about to be sent",
 }
+_READ = {
+    "read": "was read",
+    "deleted_unread": "was deleted without being read",
+    "read_indeterminate": "was delivered, and nobody knows whether it was read",
+    "read_expired": "was delivered, and its time ended before it was read",
+}
+"""What read reports of an MMS say, by their reason."""
 
 
 class MailWriter:
@@ -54,7 +67,7 @@ class MailWriter:
         self._sender = "" if sender is None else f"Sender: {sender}\r\n"
 
     def write(self, event: Event, more: Sequence[tuple[str, str]] = ()) -> bytes:
-        """The whole mail of an event; ``more`` are further headers."""
+        """The whole mail of an event, of an MMS without its parts; ``more`` are further headers."""
         head, text = self._report(event) if isinstance(event, Report) else self._message(event)
         added = "".join(_header(name, value) for name, value in more)
         encoding, body = _body(text)
@@ -63,16 +76,25 @@ class MailWriter:
             f"Content-Transfer-Encoding: {encoding}\r\n\r\n"
         ).encode("ascii") + body
 
+    def write_mms(self, message: ReceivedMessage, more: Sequence[tuple[str, str]] = ()) -> MailPieces:
+        """The whole mail of an MMS with its parts."""
+        mms = message.mms
+        assert mms is not None
+        added = "".join(_header(name, value) for name, value in more)
+        head = f"{self._mms(message, mms, 'attached')}{added}MIME-Version: 1.0\r\n"
+        return with_parts(head.encode("ascii"), said_with_parts(message.text, mms), mms, message.id)
+
     def _message(self, message: ReceivedMessage) -> tuple[str, str]:
         m = message
+        if m.mms is not None:
+            until = _utc(m.mms.expires_at_ms // 1000)
+            return self._mms(m, m.mms, "gone"), said_without_parts(m.text, m.mms, until)
         if m.coding is Coding.DATA:
             text = m.data.hex().upper()
             subject = f"Data message from {_shown(m.sender)}"
         else:
             text = m.text
-            beginning = " ".join(text[: SUBJECT_TEXT + 1].split())
-            dots = "..." if len(text) > SUBJECT_TEXT else ""
-            subject = f"SMS from {_shown(m.sender)}: {beginning[:SUBJECT_TEXT]}{dots}"
+            subject = f"SMS from {_shown(m.sender)}: {_beginning(text)}"
         parts = f"{m.parts}" if m.parts == m.expected_parts else f"{m.parts} of {m.expected_parts}"
         head = (
             f"{self._envelope(m.sender, m.recipient, subject, m.at_ms, m.id)}"
@@ -84,13 +106,33 @@ class MailWriter:
         )
         return head, text
 
+    def _mms(self, message: ReceivedMessage, mms: Mms, content: str) -> str:
+        m = message
+        made = f"MMS from {_shown(m.sender)}{': ' if m.text else ''}{_beginning(m.text)}"
+        return (
+            f"{self._envelope(m.sender, m.recipient, mms.subject or made, m.at_ms, m.id)}"
+            f"X-Homing-Id: {m.id}\r\nX-Homing-Kind: mms\r\nX-Homing-Sms-Id: {m.id}\r\n"
+            f"X-Homing-Parts: {m.parts}\r\n"
+            f"X-Homing-Mms-Parts: {len(mms.content.parts)}\r\nX-Homing-Mms-Content: {content}\r\n"
+            f"X-Homing-Mms-Expires: {_utc(mms.expires_at_ms // 1000)}\r\n"
+            f"X-Homing-Mms-Sha256: {mms.content.sha256}\r\n"
+            f"{_optional('X-Homing-Mms-Subject', mms.subject)}"
+            f"{_optional('X-Homing-Mms-To', ', '.join(mms.to))}"
+            f"{_optional('X-Homing-Mms-Cc', ', '.join(mms.cc))}"
+            f"{_usual('X-Homing-Network', m.network)}"
+            f"{_usual('X-Homing-Carrier-Code', m.carrier_code)}"
+        )
+
     def _report(self, report: Report) -> tuple[str, str]:
         r = report
         status = r.status.value
         name = tracking_id(r.submission)
         phone = _line(_shown(r.recipient))
+        read = _READ.get(r.reason) if r.is_mms else None
+        medium = "MMS" if r.is_mms else "SMS"
+        subject = f"{status}: your {medium} to {phone}{f' {read}' if read else ''}"
         head = (
-            f"{self._envelope(r.recipient, r.sender, f'{status}: your SMS to {phone}', r.at_ms, r.id)}"
+            f"{self._envelope(r.recipient, r.sender, subject, r.at_ms, r.id)}"
             f"X-Homing-Id: {r.id}\r\nX-Homing-Kind: report\r\nX-Homing-Sms-Id: {r.submission}\r\n"
             f"X-Homing-Tracking-Id: {name}\r\nX-Homing-Status: {status}\r\n"
             f"X-Homing-Final: {'yes' if r.status in FINAL else 'no'}\r\n"
@@ -99,7 +141,7 @@ class MailWriter:
             f"{_optional('X-Homing-Note', r.note)}"
         )
         text = (
-            f"Your SMS to {phone} {_SAID[r.status]}.\n\n"
+            f"Your {medium} to {phone} {read or _SAID[r.status]}.\n\n"
             f"tracking-id: {name}\nsms-id: {r.submission}\nstatus: {status}\nreason: {_line(r.reason)}\n"
             f"final: {'yes' if r.status in FINAL else 'no'}\nerror: {_line(r.err)}\nfrom: {_line(r.sender)}\n"
             f"to: {_line(r.recipient)}\nat: {_utc(r.at_ms // 1000)}\nnote: {_line(r.note or '')}\n"
@@ -132,6 +174,12 @@ def _shown(number: str) -> str:
         if number.isascii() and number.isdigit() and len(number) > _LONGEST_SHORT_CODE
         else number
     )
+
+
+def _beginning(text: str) -> str:
+    """What of a text stands in the subject."""
+    beginning = " ".join(text[: SUBJECT_TEXT + 1].split())
+    return f"{beginning[:SUBJECT_TEXT]}{'...' if len(text) > SUBJECT_TEXT else ''}"
 
 
 def _line(text: str) -> str:

@@ -52,6 +52,10 @@ def _row(event: Event) -> _Row:
     if isinstance(event, Report):
         note = f"{event.reason} {event.note or ''}"
         return _Row(at, event.status.value, event.recipient, tracking_id(event.submission), _line(note))
+    if event.mms is not None:
+        parts = len(event.mms.content.parts)
+        said = f"{parts} part{'' if parts == 1 else 's'}: {event.mms.subject} {event.text}"
+        return _Row(at, "mms", event.sender, mail_id(event.id), _line(said))
     text = event.data.hex().upper() if event.coding is Coding.DATA else event.text
     return _Row(at, "message", event.sender, mail_id(event.id), _line(text))
 

@@ -26,17 +26,20 @@ _CHILDREN: Final = 200
 
 SUCCESS: Final = 1000
 PARTIAL_SUCCESS: Final = 1100
-FORMAT_CORRUPT: Final = 2007
+CLIENT_ERROR: Final = 2000
 ADDRESS_ERROR: Final = 2002
 CONTENT_REFUSED: Final = 2004
+FORMAT_CORRUPT: Final = 2007
 SERVICE_ERROR: Final = 4000
 UNSUPPORTED_OPERATION: Final = 4003
 SERVICE_UNAVAILABLE: Final = 4006
 IMPROPER_IDENTIFICATION: Final = 4001
+UNSUPPORTED_VERSION: Final = 4002
 STATUS_TEXTS: Final = {
-    SUCCESS: "Success", PARTIAL_SUCCESS: "Partial success", ADDRESS_ERROR: "Address error",
-    CONTENT_REFUSED: "Multimedia content refused", FORMAT_CORRUPT: "Message format corrupt",
-    SERVICE_ERROR: "General service error", IMPROPER_IDENTIFICATION: "Improper identification",
+    SUCCESS: "Success", PARTIAL_SUCCESS: "Partial success", CLIENT_ERROR: "Client error",
+    ADDRESS_ERROR: "Address error", CONTENT_REFUSED: "Multimedia content refused",
+    FORMAT_CORRUPT: "Message format corrupt", SERVICE_ERROR: "General service error",
+    IMPROPER_IDENTIFICATION: "Improper identification", UNSUPPORTED_VERSION: "Unsupported version",
     UNSUPPORTED_OPERATION: "Unsupported operation", SERVICE_UNAVAILABLE: "Service unavailable",
 }  # fmt: skip
 _TEMPORARY: Final = frozenset({3000, 4000, 4005, 4006})
@@ -143,6 +146,7 @@ class Submit(msgspec.Struct, frozen=True, kw_only=True):
     subject: str = ""
     wants_delivery_report: bool = False
     wants_read_report: bool = False
+    expires_after_s: int | None = None
     content_id: str
 
 
@@ -151,7 +155,7 @@ class Submit(msgspec.Struct, frozen=True, kw_only=True):
 
 def read_relay_request(octets: bytes, content_type: str = "", network_element: str = "") -> Request:
     """The request in an envelope; ``network_element`` is where this relay says MCC and MNC, if it does."""
-    operation, frame = _operation(octets, content_type)
+    operation, frame = read_operation(octets, content_type)
     name = etree.QName(operation).localname
     try:
         if name == "DeliverReq":
@@ -163,7 +167,7 @@ def read_relay_request(octets: bytes, content_type: str = "", network_element: s
     raise Mm7Problem(UNSUPPORTED_OPERATION, f"{name[:60]} is not done here", frame, name)
 
 
-def _operation(octets: bytes, content_type: str) -> tuple[etree._Element, Frame]:
+def read_operation(octets: bytes, content_type: str) -> tuple[etree._Element, Frame]:
     """The element in the body, and how all of it is written."""
     try:
         root = read_document(octets, content_type)
@@ -173,17 +177,17 @@ def _operation(octets: bytes, content_type: str) -> tuple[etree._Element, Frame]
         raise Mm7Problem(FORMAT_CORRUPT, "the root is not a SOAP envelope")
     if is_too_deep(root):
         raise Mm7Problem(FORMAT_CORRUPT, f"elements lie more than {DEPTH} deep")
-    bodies = _named(root, "Body")
+    bodies = named(root, "Body")
     contents = [] if not bodies else list(bodies[0])
     if len(contents) != 1:
         raise Mm7Problem(FORMAT_CORRUPT, f"the body holds {len(contents)} elements, one is expected")
     operation = contents[0]
-    headers = [entry for header in _named(root, "Header") for entry in header]
+    headers = [entry for header in named(root, "Header") for entry in header]
     ids = [entry for entry in headers if etree.QName(entry).localname == "TransactionID"]
     frame = Frame(
         namespace=etree.QName(operation).namespace or "",
         prefix=operation.prefix,
-        version=_text(operation, "MM7Version")[:20] or DEFAULT_VERSION,
+        version=text_of(operation, "MM7Version")[:20] or DEFAULT_VERSION,
         transaction_id=_content(ids[0])[:_LONGEST_TEXT] if ids else "",
     )
     if len(operation) > _CHILDREN:
@@ -192,10 +196,10 @@ def _operation(octets: bytes, content_type: str) -> tuple[etree._Element, Frame]
 
 
 def _deliver(operation: etree._Element, frame: Frame, network_element: str) -> DeliverReq:
-    recipients = _named(operation, "Recipients")
-    content = _named(operation, "Content")
+    recipients = named(operation, "Recipients")
+    content = named(operation, "Content")
     href = content[0].get("href", "") if content else ""
-    sender = _first_address(operation, "Sender")
+    sender = first_address(operation, "Sender")
     if not sender:
         raise ValueError("Sender is missing")
 
@@ -203,13 +207,13 @@ def _deliver(operation: etree._Element, frame: Frame, network_element: str) -> D
         return tuple(
             recipient
             for parent in recipients
-            for each in _named(parent, kind)
-            for recipient in _addresses(each)
+            for each in named(parent, kind)
+            for recipient in addresses_of(each)
         )
 
     found = DeliverReq(
         frame=frame, sender=sender, to=listed("To"), cc=listed("Cc"), bcc=listed("Bcc"),
-        subject=_text(operation, "Subject"), linked_id=_text(operation, "LinkedID"),
+        subject=text_of(operation, "Subject"), linked_id=text_of(operation, "LinkedID"),
         content_id=href.strip().removeprefix("cid:").strip("<>"),
         carrier_code=_within(operation, network_element),
     )  # fmt: skip
@@ -221,26 +225,26 @@ def _deliver(operation: etree._Element, frame: Frame, network_element: str) -> D
 
 
 def _report(operation: etree._Element, frame: Frame, name: str) -> ReportReq:
-    message_id = _text(operation, "MessageID")
+    message_id = text_of(operation, "MessageID")
     if not message_id:
         raise ValueError("MessageID is missing")
     return ReportReq(
         operation=name, frame=frame, message_id=message_id,
-        recipient=_first_address(operation, "Recipient") or _first_address(operation, "Recipients"),
-        sender=_first_address(operation, "Sender"), word=_text(operation, "MMStatus"),
-        text=_text(operation, "StatusText"),
-        timestamp=_text(operation, "TimeStamp") or _text(operation, "Date"),
+        recipient=first_address(operation, "Recipient") or first_address(operation, "Recipients"),
+        sender=first_address(operation, "Sender"), word=text_of(operation, "MMStatus"),
+        text=text_of(operation, "StatusText"),
+        timestamp=text_of(operation, "TimeStamp") or text_of(operation, "Date"),
     )  # fmt: skip
 
 
-def _named(parent: etree._Element, name: str) -> list[etree._Element]:
+def named(parent: etree._Element, name: str) -> list[etree._Element]:
     """The children with this local name."""
     return [child for child in parent if etree.QName(child).localname == name]
 
 
-def _text(parent: etree._Element, name: str) -> str:
+def text_of(parent: etree._Element, name: str) -> str:
     """The text of the first child with this name; "" when there is none."""
-    found = _named(parent, name)
+    found = named(parent, name)
     return _content(found[0])[:_LONGEST_TEXT] if found else ""
 
 
@@ -254,12 +258,12 @@ def _content(element: etree._Element) -> str:
     return "".join(element.itertext()).strip()
 
 
-def _first_address(parent: etree._Element, name: str) -> str:
-    found = [recipient for each in _named(parent, name) for recipient in _addresses(each)]
+def first_address(parent: etree._Element, name: str) -> str:
+    found = [recipient for each in named(parent, name) for recipient in addresses_of(each)]
     return found[0].address if found else ""
 
 
-def _addresses(element: etree._Element) -> list[Recipient]:
+def addresses_of(element: etree._Element) -> list[Recipient]:
     """The addresses within an element: of elements of any name, or as its bare text."""
     leaves = [leaf for leaf in element.iter() if not len(leaf)]
     found = []
@@ -287,17 +291,13 @@ def write_response(
     """The answer to a request: ``DeliverRsp`` to a ``DeliverReq`` and so on, else ``VASPErrorRsp``."""
     known = ("DeliverReq", "DeliveryReportReq", "ReadReplyReq")
     name = operation.removesuffix("Req") + "Rsp" if operation in known else "VASPErrorRsp"
-    envelope = _Envelope(frame, name)
+    envelope = Envelope(frame, name)
     envelope.add(envelope.body, "MM7Version", frame.version)
-    status = envelope.add(envelope.body, "Status")
-    envelope.add(status, "StatusCode", str(code))
-    envelope.add(status, "StatusText", STATUS_TEXTS.get(code, "Error") if text is None else text)
-    if details:
-        envelope.add(status, "Details", details[:_LONGEST_TEXT])
+    envelope.add_status(code, details, text)
     return envelope.octets()
 
 
-class _Envelope:
+class Envelope:
     """An envelope in the way of a frame, with one element in its body."""
 
     def __init__(self, frame: Frame, name: str) -> None:
@@ -316,6 +316,13 @@ class _Envelope:
         added.text = xml_text(text) or None
         return added
 
+    def add_status(self, code: int, details: str, text: str | None = None) -> None:
+        status = self.add(self.body, "Status")
+        self.add(status, "StatusCode", str(code))
+        self.add(status, "StatusText", STATUS_TEXTS.get(code, "Error") if text is None else text)
+        if details:
+            self.add(status, "Details", details[:_LONGEST_TEXT])
+
     def octets(self) -> bytes:
         octets: bytes = etree.tostring(self._root, xml_declaration=True, encoding="UTF-8")
         return octets
@@ -331,7 +338,7 @@ def write_submit(submit: Submit) -> bytes:
     """The envelope of a SubmitReq, its elements in the order of the schema."""
     s = submit
     frame = Frame(namespace=s.namespace, version=s.version, transaction_id=s.transaction_id, prefix=None)
-    envelope = _Envelope(frame, "SubmitReq")
+    envelope = Envelope(frame, "SubmitReq")
     body, add = envelope.body, envelope.add
     add(body, "MM7Version", s.version)
     who = add(body, "SenderIdentification")
@@ -339,10 +346,12 @@ def write_submit(submit: Submit) -> bytes:
         if value:
             add(who, name, value)
     if s.sender:
-        add(add(who, "SenderAddress"), *_address(s.sender))
-    add(add(add(body, "Recipients"), "To"), *_address(s.recipient))
-    add(body, "DeliveryReport", _boolean(s.wants_delivery_report))
-    add(body, "ReadReply", _boolean(s.wants_read_report))
+        add(add(who, "SenderAddress"), *written_address(s.sender))
+    add(add(add(body, "Recipients"), "To"), *written_address(s.recipient))
+    if s.expires_after_s is not None:
+        add(body, "ExpiryDate", f"PT{s.expires_after_s}S")  # XML Schema part 2 §3.2.6
+    add(body, "DeliveryReport", written_boolean(s.wants_delivery_report))
+    add(body, "ReadReply", written_boolean(s.wants_read_report))
     if s.subject:
         add(body, "Subject", s.subject)
     content = add(body, "Content")
@@ -351,7 +360,7 @@ def write_submit(submit: Submit) -> bytes:
     return envelope.octets()
 
 
-def _address(address: str) -> tuple[str, str]:
+def written_address(address: str) -> tuple[str, str]:
     """The element that an address stands in, and its text."""
     digits = address.removeprefix("+")
     if "@" in address:
@@ -361,22 +370,41 @@ def _address(address: str) -> tuple[str, str]:
     return "ShortCode", address
 
 
-def _boolean(value: bool) -> str:
+def written_boolean(value: bool) -> str:
     return "true" if value else "false"
 
 
 def read_submit_answer(octets: bytes, content_type: str = "") -> SubmitAnswer:
     """What a relay answered to a SubmitReq: SubmitRsp, RSErrorRsp or a SOAP fault."""
-    answer, _frame = _operation(octets, content_type)
+    answer, _frame = read_operation(octets, content_type)
     name = etree.QName(answer).localname
     if name == "Fault":
-        said = " ".join(filter(None, (_text(answer, "faultstring"), _text(answer, "detail"))))
-        return SubmitAnswer(code=SERVICE_ERROR, text="SOAP fault", details=said)
-    statuses = _named(answer, "Status")
-    code = _text(statuses[0], "StatusCode") if statuses else ""
-    if not (code.isascii() and code.isdigit() and len(code) == 4):
+        return _fault(answer)
+    statuses = named(answer, "Status")
+    found = _status(statuses[0], text_of(answer, "MessageID")) if statuses else None
+    if found is None:
         raise Mm7Problem(FORMAT_CORRUPT, f"{name[:60]} has no StatusCode")
+    return found
+
+
+def _fault(fault: etree._Element) -> SubmitAnswer:
+    """A SOAP fault; its detail may hold an ``RSErrorRsp``, which says more. SOAP 1.1 §4.4"""
+    for status in fault.iter("{*}Status"):
+        found = _status(status, "")
+        if found is not None:
+            return found
+    said = " ".join(filter(None, (text_of(fault, "faultstring"), text_of(fault, "detail"))))
+    is_ours = (
+        text_of(fault, "faultcode").rpartition(":")[2].startswith("Client")
+    )  # not to be sent again as it is
+    return SubmitAnswer(code=CLIENT_ERROR if is_ours else SERVICE_ERROR, text="SOAP fault", details=said)
+
+
+def _status(status: etree._Element, message_id: str) -> SubmitAnswer | None:
+    code = text_of(status, "StatusCode")
+    if not (code.isascii() and code.isdigit() and len(code) == 4):
+        return None
     return SubmitAnswer(
-        code=int(code), text=_text(statuses[0], "StatusText"), details=_text(statuses[0], "Details"),
-        message_id=_text(answer, "MessageID"),
+        code=int(code), text=text_of(status, "StatusText"), details=text_of(status, "Details"),
+        message_id=message_id,
     )  # fmt: skip

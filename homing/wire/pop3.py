@@ -17,6 +17,8 @@ from typing import Final
 
 import msgspec
 
+from homing.wire.mail_pieces import stuffed
+
 LINE_LIMIT: Final = 512
 """Octets of a command with its CRLF. RFC 2449 §4 asks for 255."""
 SASL_LIMIT: Final = 12_288  # RFC 5034 §4
@@ -25,7 +27,6 @@ WRONG_LIMIT: Final = 10
 FULL: Final = 65_536
 """Octets that wait for their turn; beyond, the caller stops reading."""
 
-_STUFFED: Final = re.compile(rb"^\.", re.MULTILINE)
 _NUMBER: Final = re.compile(r"[0-9]{1,9}")
 
 
@@ -49,7 +50,10 @@ class StartTls(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Fetch(msgspec.Struct, frozen=True, kw_only=True):
-    """A mail is asked for, by its place (1, 2, …); ``lines`` of its body, or all. Answered by ``give``."""
+    """A mail is asked for, by its place (1, 2, …); ``lines`` of its body, or all.
+
+    Answered by ``give``, or piece by piece: ``begin``, ``add`` as often as it takes, ``end``.
+    """
 
     number: int
     lines: int | None
@@ -97,6 +101,8 @@ class Pop3Session:
         self._is_sasl = False
         """The next line is an answer to AUTH."""
         self._is_utf8 = False
+        self._is_giving = False
+        """In the middle of a mail."""
         self._wrong = 0
         self._drop: Sequence[tuple[str, int]] = ()
         self._deleted: set[int] = set()
@@ -159,6 +165,28 @@ class Pop3Session:
             self._out += (b"+OK\r\n", stuffed(top(mail, event.lines)), b".\r\n")
         self._go_on()
 
+    def begin(self, size: int) -> None:
+        """The mail that was asked for comes in pieces; ``size`` is that of the whole mail."""
+        assert isinstance(self.event, Fetch)
+        self._is_giving = True
+        self._out.append(b"+OK %d octets\r\n" % size if self.event.lines is None else b"+OK\r\n")
+
+    def add(self, octets: bytes) -> None:
+        """Some whole lines of what was asked for."""
+        assert self._is_giving
+        self._out.append(stuffed(octets))
+
+    def end(self) -> None:
+        """That was all of it."""
+        assert self._is_giving
+        event = self._answered(Fetch)
+        assert isinstance(event, Fetch)
+        self._is_giving = False
+        if event.lines is None:
+            self._retrieved.add(event.number)
+        self._out.append(b".\r\n")
+        self._go_on()
+
     def updated(self, is_done: bool) -> None:
         """Deleted for good, or not at all."""
         self._answered(Update)
@@ -169,8 +197,9 @@ class Pop3Session:
         self.is_closed = True
 
     def fail(self, text: str, code: str = "SYS/TEMP") -> None:
-        """End the session with an error."""
-        self._error(text, code)
+        """End the session with an error; in the middle of a mail without a word, which would be one of it."""
+        if not self._is_giving:
+            self._error(text, code)
         self.is_closed = True
 
     def _answered(self, kind: type) -> Event | None:
@@ -403,13 +432,6 @@ TABLE: Final[Mapping[tuple[State, str], Callable[[Pop3Session, str], None]]] = {
     (_T, "QUIT"): Pop3Session._quit,  # RFC 1939 §6
 }
 """What each command does in each state; what is missing is an error."""
-
-
-def stuffed(mail: bytes) -> bytes:
-    """A dot in front of each dot that begins a line, and a line end at the end."""  # RFC 1939 §3
-    if b"\n." in mail or mail.startswith(b"."):
-        mail = _STUFFED.sub(b"..", mail)
-    return mail if mail.endswith(b"\r\n") or not mail else mail + b"\r\n"
 
 
 def top(mail: bytes, lines: int) -> bytes:

@@ -7,18 +7,23 @@ A format is prepared once per endpoint and used for every push. To add one: one 
 from collections.abc import Mapping
 from typing import ClassVar, Protocol
 
-from homing.model.account import Endpoint, Format
+from homing.model.account import Endpoint, EventKind, Format
 from homing.model.delivery import Answer, Event
+from homing.wire.content_link import ContentLinks
 from homing.wire.push_json import JsonPush
 from homing.wire.push_mail import MailPush, MailTarget
 from homing.wire.push_mx import MxPush
+from homing.wire.push_mx_mms import MxMmsPush
 from homing.wire.push_upside import UpsidePush
+from homing.wire.streamed import Streamed
 from homing.wire.target import Target
 
 
 class PushFormat(Protocol):
     """One endpoint's events as requests of a transport. Pure: time comes in as an argument."""
 
+    kinds: ClassVar[tuple[EventKind, ...]]
+    """The kinds of event that it can say."""
     retry_s: ClassVar[tuple[int, ...]]
     """The waits between attempts, when the configuration does not say otherwise."""
     heeds_hints: ClassVar[bool]
@@ -29,13 +34,13 @@ class PushFormat(Protocol):
         """Where it goes, and so by which transport."""
         ...
 
-    def __init__(self, endpoint: Endpoint) -> None: ...
+    def __init__(self, endpoint: Endpoint, links: ContentLinks | None = None) -> None: ...
 
     def wants(self, event: Event) -> bool:
         """Whether this event is pushed to this endpoint at all: kind, report bits, vocabulary."""
         ...
 
-    def render(self, event: Event, attempt: int, now_ms: int) -> bytes:
+    def render(self, event: Event, attempt: int, now_ms: int) -> bytes | Streamed:
         """The whole request of this attempt, for its transport. Only for events that are wanted."""
         ...
 
@@ -52,12 +57,16 @@ class PushFormat(Protocol):
 
 FORMATS: Mapping[Format, type[PushFormat]] = {
     "mx": MxPush,
+    "mx-mms": MxMmsPush,
     "json": JsonPush,
     "upside": UpsidePush,
     "email": MailPush,
 }
 
 
-def prepare(endpoint: Endpoint) -> PushFormat:
-    """The format of an endpoint, ready to render. ValueError says what is wrong with the endpoint."""
-    return FORMATS[endpoint.format](endpoint)
+def prepare(endpoint: Endpoint, links: ContentLinks | None = None) -> PushFormat:
+    """The format of an endpoint, ready to render. ValueError says what is wrong with the endpoint.
+
+    ``links`` makes the links to the contents of its account; without it an event has none.
+    """
+    return FORMATS[endpoint.format](endpoint, links)

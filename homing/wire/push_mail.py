@@ -9,11 +9,12 @@ from typing import ClassVar
 
 import msgspec
 
-from homing.model.account import Endpoint
+from homing.model.account import Endpoint, EventKind
 from homing.model.delivery import Answer, Event
 from homing.model.message import ReceivedMessage
 from homing.model.report import FINAL, Report, Status, is_wanted
-from homing.wire.push_request import kinds_of
+from homing.wire.content_link import ContentLinks
+from homing.wire.push_request import kinds_of, mended
 
 _LOCAL = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*")
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
@@ -78,39 +79,30 @@ def _packed(event: Event, attempt: int) -> bytes:
     return msgspec.msgpack.encode(Posting(attempt=attempt, message=event))
 
 
-def _mended(event: Event) -> Event:
-    texts = {name: getattr(event, name) for name in event.__struct_fields__}
-    return msgspec.structs.replace(
-        event,
-        **{
-            name: text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-            for name, text in texts.items()
-            if type(text) is str
-        },
-    )
-
-
 class MailPush:
     """Says which events become mails to one endpoint."""
 
+    kinds: ClassVar[tuple[EventKind, ...]] = ("report", "message", "mms-report")
     retry_s: ClassVar[tuple[int, ...]] = (5, 300, 1800, 7200, 18_000, 36_000, 50_400, 72_000, 86_400)
     heeds_hints: ClassVar[bool] = False
 
-    def __init__(self, endpoint: Endpoint) -> None:
+    def __init__(self, endpoint: Endpoint, _links: ContentLinks | None = None) -> None:
         if endpoint.email is None:
             raise ValueError("the endpoint has no mail address")
         digest_min = endpoint.digest_min
         if digest_min is not None and not 0 < digest_min <= _LONGEST_DIGEST_MIN:
             raise ValueError(f"digest is from 1 to {_LONGEST_DIGEST_MIN} minutes")
         self.target = MailTarget(address=read_address(endpoint.email), digest_min=digest_min)
-        kinds = kinds_of(endpoint, ("report", "message"))
+        kinds = kinds_of(endpoint, self.kinds)
         self._wants_reports = "report" in kinds
         self._wants_messages = "message" in kinds
+        self._wants_mms_reports = "mms-report" in kinds
 
     def wants(self, event: Event) -> bool:
         """Whether this event is pushed to this endpoint at all."""
         if type(event) is Report:
-            return self._wants_reports and event.status in _PUSHED and is_wanted(event)
+            wants = self._wants_mms_reports if event.is_mms else self._wants_reports
+            return wants and event.status in _PUSHED and is_wanted(event)
         return self._wants_messages
 
     def render(self, event: Event, attempt: int, now_ms: int) -> bytes:
@@ -118,7 +110,8 @@ class MailPush:
         try:
             return _packed(event, attempt)
         except UnicodeEncodeError:  # half a surrogate pair, for example one that was cut at the end of a part
-            return _packed(_mended(event), attempt)
+            plain = mended(msgspec.to_builtins(event, builtin_types=(bytes,)))
+            return _packed(msgspec.convert(plain, type(event)), attempt)
 
     @staticmethod
     def judge(answer: Answer) -> bool:

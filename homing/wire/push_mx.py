@@ -7,11 +7,12 @@ endpoint cannot say becomes the nearest character, so rendering does not fail on
 
 from typing import ClassVar
 
-from homing.model.account import Endpoint
+from homing.model.account import Endpoint, EventKind
 from homing.model.delivery import Answer, Event
 from homing.model.message import Coding, ReceivedMessage
 from homing.model.report import FINAL, Report, Status, is_wanted
 from homing.wire.charset import quoter
+from homing.wire.content_link import ContentLinks
 from homing.wire.mx_reason import mx_reason
 from homing.wire.push_request import fixed_headers, kinds_of, local_times
 from homing.wire.target import read_url
@@ -23,15 +24,16 @@ NO_NETWORK = "UNKNOWN"
 class MxPush:
     """Renders events for one endpoint; prepared once, used for every push."""
 
+    kinds: ClassVar[tuple[EventKind, ...]] = ("report", "message")
     retry_s: ClassVar[tuple[int, ...]] = (30, 60, 120, 240, 480, 960, 1920, 3840, 7680)
     """10 attempts, waits doubling from 30 s."""
     heeds_hints: ClassVar[bool] = False
 
-    def __init__(self, endpoint: Endpoint) -> None:
+    def __init__(self, endpoint: Endpoint, _links: ContentLinks | None = None) -> None:
         self.target, request_target = read_url(endpoint.url)
         self._quote = quoter(endpoint.charset)
         self._date = local_times(endpoint.timezone)
-        kinds = kinds_of(endpoint, ("report", "message"))
+        kinds = kinds_of(endpoint, self.kinds)
         self._wants_messages = "message" in kinds
         words: dict[Status, str] = {}
         if "report" in kinds:
@@ -53,9 +55,9 @@ class MxPush:
             self._tail = f" HTTP/1.1\r\n{headers}Homing-Event-Id: "
 
     def wants(self, event: Event) -> bool:
-        """Whether this event is pushed to this endpoint at all."""
+        """Whether this event is pushed to this endpoint at all; an MMS never is: ``mx-mms`` says those."""
         if type(event) is Report:
-            return event.status in self._words and is_wanted(event)
+            return not event.is_mms and event.status in self._words and is_wanted(event)
         return self._wants_messages and event.mms is None  # type: ignore[union-attr]
 
     def render(self, event: Event, attempt: int, now_ms: int) -> bytes:

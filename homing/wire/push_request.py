@@ -6,13 +6,14 @@ here: a line break or another control character never reaches a header.
 
 import re
 from base64 import b64encode
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cache
+from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from homing import __version__
-from homing.model.account import Endpoint
+from homing.model.account import DateForm, Endpoint
 from homing.wire.target import Target
 
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110 §5.6.2
@@ -70,11 +71,28 @@ def _remember_seconds(spell: Callable[[int], str]) -> Callable[[int], str]:
 @cache
 def local_times(timezone: str) -> Callable[[int], str]:
     """Spells seconds since the epoch as ``yyyy-MM-dd HH:mm:ss`` in this zone, URL-encoded."""
+    zone = _zone(timezone)
+    return _remember_seconds(lambda at_s: f"{datetime.fromtimestamp(at_s, zone):%Y-%m-%d+%H%%3A%M%%3A%S}")
+
+
+_DATE_LAYOUTS: Mapping[DateForm, str] = {
+    "plain": "%Y-%m-%d %H:%M:%S",
+    "zone": "%Y-%m-%d %H:%M:%S%z",
+    "spaced-zone": "%Y-%m-%d %H:%M:%S %z",
+}
+
+
+def local_dates(timezone: str, form: DateForm) -> Callable[[int], str]:
+    """Spells seconds since the epoch in this zone and form, as plain text."""
+    zone, layout = _zone(timezone), _DATE_LAYOUTS[form]
+    return lambda at_s: datetime.fromtimestamp(at_s, zone).strftime(layout)
+
+
+def _zone(timezone: str) -> ZoneInfo:
     try:
-        zone = ZoneInfo(timezone)
+        return ZoneInfo(timezone)
     except (ZoneInfoNotFoundError, ValueError, OSError):
         raise ValueError(f"unknown time zone {timezone!r}") from None
-    return _remember_seconds(lambda at_s: f"{datetime.fromtimestamp(at_s, zone):%Y-%m-%d+%H%%3A%M%%3A%S}")
 
 
 utc_seconds: Callable[[int], str] = _remember_seconds(
@@ -86,3 +104,14 @@ utc_seconds: Callable[[int], str] = _remember_seconds(
 def kinds_of(endpoint: Endpoint, known: Sequence[str]) -> frozenset[str]:
     """The kinds of event that this endpoint asks for and a format can say."""
     return frozenset(endpoint.events) & frozenset(known)
+
+
+def mended(value: Any) -> Any:
+    """The same plain value with its texts as UTF-8 can say them: half a surrogate pair becomes U+FFFD."""
+    if isinstance(value, str):
+        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    if isinstance(value, dict):
+        return {name: mended(each) for name, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [mended(each) for each in value]
+    return value

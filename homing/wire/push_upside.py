@@ -7,11 +7,12 @@ Names and spelling are those of the service's documents (upside.md §5.2, §6.1)
 
 from typing import ClassVar
 
-from homing.model.account import Endpoint
+from homing.model.account import Endpoint, EventKind
 from homing.model.delivery import Answer, Event
 from homing.model.message import Coding, ReceivedMessage
 from homing.model.report import FINAL, Report, Status, is_wanted
 from homing.wire.charset import quoter
+from homing.wire.content_link import ContentLinks
 from homing.wire.push_request import fixed_headers, kinds_of
 from homing.wire.target import read_url
 from homing.wire.tracking_id import tracking_id
@@ -24,13 +25,14 @@ _quote = quoter("utf-8")
 class UpsidePush:
     """Renders events for one endpoint; prepared once, used for every push."""
 
+    kinds: ClassVar[tuple[EventKind, ...]] = ("report", "message")
     retry_s: ClassVar[tuple[int, ...]] = (5, 300, 1800, 7200, 18_000, 36_000, 50_400, 72_000, 86_400)
     heeds_hints: ClassVar[bool] = True
     """Retry-After on 429 and 503, and 410 Gone, mean what they say."""
 
-    def __init__(self, endpoint: Endpoint) -> None:
+    def __init__(self, endpoint: Endpoint, _links: ContentLinks | None = None) -> None:
         self.target, request_target = read_url(endpoint.url)
-        kinds = kinds_of(endpoint, ("report", "message"))
+        kinds = kinds_of(endpoint, self.kinds)
         self._wants_reports = "report" in kinds
         self._wants_messages = "message" in kinds
         self._name = _quote(endpoint.account)
@@ -46,9 +48,10 @@ class UpsidePush:
             self._tail = f" HTTP/1.1\r\n{headers}Homing-Event-Id: "
 
     def wants(self, event: Event) -> bool:
-        """Whether this event is pushed to this endpoint at all."""
+        """Whether this event is pushed to this endpoint at all; an MMS never is."""
         if type(event) is Report:
-            return self._wants_reports and event.status in _PUSHED and is_wanted(event)
+            is_ours = self._wants_reports and not event.is_mms
+            return is_ours and event.status in _PUSHED and is_wanted(event)
         return self._wants_messages and event.mms is None  # type: ignore[union-attr]
 
     def render(self, event: Event, attempt: int, now_ms: int) -> bytes:

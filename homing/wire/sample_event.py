@@ -20,12 +20,13 @@ def prepare_sample(endpoint: Endpoint) -> PushFormat:
 
 
 def sample_event(endpoint: Endpoint, id_: int, now_ms: int) -> Event:
-    """A report where the endpoint wants reports, else a message."""
-    if "report" in endpoint.events:
+    """A report where the endpoint wants reports, else a message; of an MMS where it wants nothing else."""
+    is_mms = set(endpoint.events) == {"mms-report"}
+    if is_mms or "report" in endpoint.events:
         return Report(
             id=id_, at_ms=now_ms, account=endpoint.account, submission=id_ - 1, sender=_NUMBER,
-            recipient=_PHONE, status=Status.DELIVERED, reason="delivered", err="000", sequence=1,
-            report_bits=7, note=SAMPLE_NOTE,
+            recipient=_PHONE, status=Status.DELIVERED, reason="retrieved" if is_mms else "delivered",
+            err="" if is_mms else "000", sequence=1, report_bits=7, note=SAMPLE_NOTE, is_mms=is_mms,
         )  # fmt: skip
     return ReceivedMessage(
         id=id_, at_ms=now_ms, link="test", sender=_PHONE, recipient=_NUMBER, account=endpoint.account,

@@ -25,7 +25,7 @@ from homing.api.login import Logins
 from homing.api.mms_send import MmsSending
 from homing.api.plain import Receive, Scope, Send
 from homing.api.routes import Application
-from homing.engine.contents import Contents
+from homing.engine.contents import Contents, OpenContent
 from homing.engine.credentials import hash_api_key, hash_password, make_token
 from homing.engine.directory import Directory
 from homing.engine.fanout import Claim
@@ -45,6 +45,7 @@ from homing.store.database import Database
 from homing.store.journal import Journal
 from homing.store.mailbox import StoreMails
 from homing.store.sub_accounts import StoreSubAccounts
+from homing.wire.content_link import ContentLinks, link_key
 from homing.wire.mail import MailWriter
 
 FAILURES_PER_MIN = 10
@@ -53,6 +54,7 @@ MAX_BODY_BYTES = 65_536
 MAX_PART_BYTES = 2_000_000
 MAX_MESSAGE_BYTES = 3_000_000
 FETCH_S = 2.0
+LINK_S = 3600
 PASSWORD = "s3cret"
 INBOUND_PASSWORD = "inb0und"
 
@@ -82,6 +84,8 @@ class RunningGateway:
         self.ids = Ids(0)
         self.contents = contents
         self._records = records
+        self.open_content: OpenContent = contents.open
+        """How what an MMS carries is opened for mails."""
         self._threads = ThreadPoolExecutor(2)
         self._settings = settings
 
@@ -150,12 +154,15 @@ class RunningGateway:
                 store=StoreMails(self.database),
                 journal=self.journal,  # type: ignore[arg-type]
                 threads=self._threads,
-                write=MailWriter("homing.invalid").write,
+                writer=MailWriter("homing.invalid"),
+                open_content=lambda sha256: self.open_content(sha256),
                 polling=PollingRule(120, clock=lambda: self.time_s),
                 retention_ms=30 * 86_400_000,
                 late_ms=600_000,
                 max_session=1000,
             ),
+            contents=self.contents,
+            links=self.links,
             test_endpoint=self._test_endpoint,
             check_url=lambda url: ("a forbidden address",) if "10.0.0.1" in url else (),
             sub_accounts=StoreSubAccounts(self.database, self.ids.next),
@@ -172,6 +179,10 @@ class RunningGateway:
             metrics=lambda: b"homing_things_total 1\n",
             **settings | self._settings,
         )
+
+    def links(self, account: Account) -> ContentLinks:
+        """What makes the links of an account."""
+        return ContentLinks(base_url=self.url, key=link_key(account.api_key_hash), life_s=LINK_S)
 
     async def _test_endpoint(self, endpoint: Endpoint) -> Answer:
         return self.tested

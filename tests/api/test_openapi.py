@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+import msgspec
 import pytest
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError
@@ -13,6 +14,7 @@ from homing.api.openapi import DIALECT
 from homing.api.problem import PROBLEMS
 from homing.api.rest import ROUTES
 from homing.model.clock import id_at, now_ms
+from homing.model.mms import Content, Mms, Part
 from homing.wire.mail_id import mail_id
 from tests.api.rest_customer import Customer
 from tests.api.running import RunningGateway
@@ -21,6 +23,8 @@ from tests.store import rows
 
 FIRST = id_at(1_700_000_000_000)
 FRESH = id_at(now_ms() - 86_400_000)
+PART = Part(name="a.gif", content_type="image/gif", size=7, offset=60, sha256="ab" * 32)
+AN_MMS = Mms(content=Content(sha256="cd" * 32, size=300, parts=(PART,)), expires_at_ms=now_ms())
 
 
 @pytest.fixture
@@ -41,6 +45,7 @@ def test_every_route_answers_as_the_document_says(gateway: RunningGateway, custo
         rows.add_report(connection, FIRST + 1, int(sent))
         rows.add_message(connection, FIRST + 2)
         rows.add_message(connection, FRESH)
+        rows.add_message(connection, FRESH + 1, mms=msgspec.msgpack.encode(AN_MMS))
         for event, kind in ((FIRST + 1, "report"), (FIRST + 2, "message")):
             done = {"finished_at_ms": 1_700_000_000_005, "state": 2}
             rows.add_delivery(connection, event, 1, kind=kind, **done)

@@ -67,7 +67,12 @@ def test_an_mx_endpoint_with_everything(gateway: RunningGateway, customer: Custo
         ({"url": "ftp://a.test/"}, "http"),
         ({"url": "http://a.test/" + "a" * 2048}, "$.url"),
         ({"events": []}, "$.events"),
-        ({"events": ["mms-report"]}, "$.events"),
+        ({"events": ["mms"]}, "$.events"),
+        ({"events": ["mms-report"]}, "mms-report cannot be said in the mx format"),
+        ({"method": "put"}, "$.method"),
+        ({"method": "multipart"}, "multipart belongs to the mx-mms format"),
+        ({"date_form": "iso"}, "$.date_form"),
+        ({"date_form": "zone"}, "date belongs to the mx-mms format"),
         ({"format": "xml"}, "$.format"),
         ({"concurrency": 0}, "concurrency"),
         ({"concurrency": 1 << 70}, "concurrency"),
@@ -90,6 +95,20 @@ def test_what_is_wrong_is_named(gateway: RunningGateway, customer: Customer, cha
         assert said in customer.problem("PATCH", path, 400, json=change)["detail"]
         assert customer.ask("GET", path) == {name: made[name] for name in made if name != "secret"}
     assert len(customer.ask("GET", ENDPOINTS)["items"]) == 1
+
+
+def test_an_endpoint_for_mms(gateway: RunningGateway, customer: Customer) -> None:
+    wish = {
+        "events": ["message", "mms-report"], "format": "mx-mms", "url": "http://a.test/mms",
+        "method": "multipart", "date_form": "zone",
+    }  # fmt: skip
+    made = customer.ask("POST", ENDPOINTS, 201, json=wish)
+    assert made | wish == made
+    assert (made["charset"], made["parts"], made["secret"]) == ("utf-8", "joined", None)
+    changed = customer.ask("PATCH", f"{ENDPOINTS}/{made['id']}", json={"method": "get", "date_form": "plain"})
+    assert (changed["method"], changed["date_form"]) == ("get", "plain")
+    gateway.reload()
+    assert int(made["id"]) in gateway.directory.formats
 
 
 def test_a_change_leaves_the_rest(gateway: RunningGateway, customer: Customer) -> None:

@@ -1,8 +1,10 @@
 """The mailbox over REST: listed, marked, counted, and polled no more often than the rule says."""
 
+import msgspec
 import pytest
 
 from homing.model.clock import id_at, now_ms
+from homing.model.mms import Content, Mms, Part
 from homing.wire.mail_id import mail_id
 from tests.api.rest_customer import Customer
 from tests.api.running import RunningGateway
@@ -44,6 +46,25 @@ def test_mails_come_oldest_first_a_page_at_a_time(customer: Customer) -> None:
     assert report["tracking_id"] == f"MTID{FIRST + 1}"
     assert (data["text"], data["data"], data["coding"]) == (None, "00FF", "data")
     assert not any(mail["read"] for mail in (message, report, data))
+
+
+def test_an_mms_says_what_it_carries(customer: Customer) -> None:
+    part = Part(name="pic.jpg", content_type="image/jpeg", size=7, offset=60, sha256="ab" * 32)
+    mms = Mms(
+        subject="Hols", to=("60999", "ann@ox.test"), cc=("447700900002",), expires_at_ms=1_700_000_000_000,
+        content=Content(sha256="cd" * 32, size=300, parts=(part,)),
+    )  # fmt: skip
+    with customer.gateway.database.writing() as connection:
+        rows.add_message(connection, FIRST + 5, text="Look", mms=msgspec.msgpack.encode(mms))
+    shown = customer.ask("GET", f"/v1/mailbox/{name(5)}")
+    assert (shown["kind"], shown["text"], shown["status"]) == ("mms", "Look", None)
+    assert shown["mms"] == {
+        "subject": "Hols", "to": ["60999", "ann@ox.test"], "cc": ["447700900002"], "size": 300,
+        "expires_at": "2023-11-14T22:13:20.000Z", "sha256": "cd" * 32,
+        "parts": [{"name": "pic.jpg", "type": "image/jpeg", "size": 7, "sha256": "ab" * 32}],
+    }  # fmt: skip
+    others = customer.ask("GET", "/v1/mailbox")["items"]
+    assert [mail["mms"] is None for mail in others] == [True, True, True, False]
 
 
 def test_a_second_poll_waits_unless_the_first_was_a_full_page(customer: Customer) -> None:

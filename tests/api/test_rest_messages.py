@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import httpx
 import pytest
 
 from homing.api.gateway import Health
@@ -11,7 +12,7 @@ from homing.store import customers
 from homing.store import tables as t
 from tests.api.rest_customer import Customer
 from tests.api.running import MAX_BULK, RunningGateway
-from tests.store import rows
+from tests.store import mms_rows, rows
 
 TO = "+44 7700 900123"
 MESSAGES = "/v1/messages"
@@ -229,3 +230,28 @@ def test_pages_follow_each_other(gateway: RunningGateway, customer: Customer) ->
     assert [[item["id"] for item in page["items"]] for page in pages] == [
         [str(FIRST + number) for number in numbers] for numbers in ((4, 3), (2, 1), (0,))
     ]
+
+
+def test_an_mms_is_shown_with_links_that_lead_to_its_parts(
+    gateway: RunningGateway, customer: Customer
+) -> None:
+    content = mms_rows.keep(gateway.contents)
+    with gateway.database.writing() as connection:
+        mms_rows.add_mms(connection, FIRST, content)
+        mms_rows.add_sent_mms(connection, FIRST + 1, content)
+        rows.add_message(connection, FIRST + 2)
+    shown = [
+        customer.ask("GET", "/v1/received")["items"][1],
+        customer.ask("GET", f"/v1/received/{FIRST}")["message"],
+        customer.ask("GET", MESSAGES)["items"][0],
+        customer.ask("GET", f"{MESSAGES}/{FIRST + 1}")["submission"],
+    ]
+    for message in shown:
+        mms = message["mms"]
+        assert (mms["subject"], mms["size"], mms["sha256"]) == ("Holiday", content.size, content.sha256)
+        whole = httpx.get(mms["url"])
+        assert (whole.status_code, len(whole.content)) == (200, content.size)
+        for part, (name, content_type, octets) in zip(mms["parts"], mms_rows.PARTS, strict=True):
+            assert (part["name"], part["type"], part["size"]) == (name, content_type, len(octets))
+            assert httpx.get(part["url"]).content == octets
+    assert customer.ask("GET", f"/v1/received/{FIRST + 2}")["message"]["mms"] is None

@@ -2,9 +2,11 @@
 
 import socket
 
+import msgspec
 import pytest
 
 from homing.model.clock import id_at, now_ms
+from homing.model.mms import Content, Mms, Part
 from homing.wire.mail_id import mail_id
 from tests.api.running import RunningGateway
 from tests.api.upside_customer import BINDINGS, Binding, Fault, UpsideCustomer
@@ -62,6 +64,27 @@ def test_new_messages_are_read_once(customer: UpsideCustomer) -> None:
     assert customer.sms("GetNewInboxCount") == "0"
     wait(customer)
     assert customer.sms("GetNewInboxMessages") == []
+
+
+@pytest.mark.parametrize(
+    ("text", "subject", "parts", "data"),
+    [("Look <here>\x00", "Hols", 2, "Look <here>"), ("", "Hols", 2, "Hols"), ("", "", 2, "MMS with 2 parts"),
+     ("", "", 1, "MMS with 1 part")],
+)  # fmt: skip
+def test_an_mms_is_text_as_well(
+    customer: UpsideCustomer, text: str, subject: str, parts: int, data: str
+) -> None:
+    part = Part(name="pic.jpg", content_type="image/jpeg", size=7, offset=60, sha256="ab" * 32)
+    content = Content(sha256="cd" * 32, size=300, parts=(part,) * parts)
+    mms = msgspec.msgpack.encode(Mms(subject=subject, content=content, expires_at_ms=1))
+    with customer.gateway.database.writing() as connection:
+        rows.add_message(connection, FIRST + 9, text=text, mms=mms)
+    shown = customer.sms("GetTopMessageNoReset")
+    assert shown["data"].rstrip("\ufffd ") == data
+    assert (shown["sender"], shown["messageid"]) == ("+447700900001", mail_id(FIRST + 9))
+    wait(customer)
+    assert shown in customer.sms("GetNewInboxMessages")
+    assert customer.sms("GetNewInboxCount") == "0"
 
 
 def test_one_by_one_from_either_end(customer: UpsideCustomer) -> None:

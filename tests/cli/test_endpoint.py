@@ -47,6 +47,7 @@ def customer() -> Iterator[tuple[str, type[Customer]]]:
 def test_an_endpoint_has_the_defaults_of_its_format(acme: Homing) -> None:
     mx = acme.json("endpoint", "add", "acme", "--url", "http://127.0.0.1:9/")
     json_ = acme.json("endpoint", "add", "acme", "--url", "http://127.0.0.1:9/", "--format", "json")
+    acme.json("endpoint", "add", "acme", "--url", "http://127.0.0.1:9/", "--format", "mx-mms")
     assert as_documented("endpoint add", mx)
     assert mx["secret"] is None
     assert json_["secret"].startswith("whsec_")
@@ -56,7 +57,11 @@ def test_an_endpoint_has_the_defaults_of_its_format(acme: Homing) -> None:
         ("mx", "separate", "get", 16, "iso-8859-15", "Europe/London"),
         ("mx", "separate", "get", 16, "iso-8859-15", "Europe/London"),
         ("json", "joined", "post", 16, "iso-8859-15", "Europe/London"),
+        ("mx-mms", "joined", "get", 16, "utf-8", "Europe/London"),
     ]
+    assert items(listed, "events")[1:] == [
+        (["report", "message"],), (["report", "message"],), (["message", "mms-report"],)
+    ]  # fmt: skip
 
 
 def test_every_option_is_kept_and_no_secret_is_shown(acme: Homing) -> None:
@@ -72,7 +77,7 @@ def test_every_option_is_kept_and_no_secret_is_shown(acme: Homing) -> None:
         "id": 2, "account": "acme", "events": ["message", "report"], "format": "mx",
         "url": "https://acme.example/in?a=b", "email": None, "digest_min": None,
         "concurrency": 1, "rate_per_s": 2.5, "charset": "utf-8",
-        "timezone": "Europe/Dublin", "parts": "joined", "method": "post", "user": "u",
+        "timezone": "Europe/Dublin", "parts": "joined", "method": "post", "date_form": "plain", "user": "u",
         "headers": ["X-A", "X-B"], "unknown_as": "FAILED", "paused": False, "disabled_reason": None,
         "created_at": shown["created_at"],
     }  # fmt: skip
@@ -86,7 +91,7 @@ def test_every_option_is_kept_and_no_secret_is_shown(acme: Homing) -> None:
     [
         (("--url", "ftp://a.example/"), "url: "),
         (("--url", "http://169.254.169.254/"), "url: forbidden address 169.254.169.254"),
-        (("--events", "mms"), "events: 'mms' is none of report, message"),
+        (("--events", "mms"), "events: 'mms' is none of report, message, mms-report"),
         (("--events", ","), "events: name at least one"),
         (("--concurrency", "0"), "concurrency is from 1 to 1000"),
         (("--rate-per-s", "nan"), "rate-per-s is above 0"),
@@ -96,7 +101,11 @@ def test_every_option_is_kept_and_no_secret_is_shown(acme: Homing) -> None:
         (("--header", "Host:x"), "header Host is set by Homing itself"),
         (("--secret", "whsec_AAAA"), "only json endpoints have a signing secret"),
         (("--format", "json", "--secret", "hunter2"), "a secret is whsec_ and the base64"),
-        (("--format", "json", "--method", "get"), "method belongs to the mx and upside formats"),
+        (("--format", "json", "--method", "get"), "method belongs to the mx, mx-mms and upside formats"),
+        (("--events", "mms-report"), "events: mms-report cannot be said in the mx format"),
+        (("--format", "mx-mms", "--events", "report"), "events: report cannot be said in the mx-mms format"),
+        (("--method", "multipart"), "method multipart belongs to the mx-mms format"),
+        (("--date", "zone"), "date belongs to the mx-mms format"),
         (("--user", "a:b"), "a user of basic credentials has no colon"),
         (("--unknown-as", "two words"), "unknown-as is one word"),
     ],
@@ -111,8 +120,12 @@ def test_what_cannot_be_pushed_to_is_refused(acme: Homing, arguments: tuple[str,
 
 
 @pytest.mark.parametrize(
-    "arguments", [("--format", "fax"), ("--method", "put"), ("--parts", "both"), ("--header", "hunter2")]
-)
+    "arguments",
+    [
+        ("--format", "fax"), ("--method", "put"), ("--parts", "both"), ("--header", "hunter2"),
+        ("--date", "iso"),
+    ],
+)  # fmt: skip
 def test_wrong_words_are_wrong_use(acme: Homing, arguments: tuple[str, ...]) -> None:
     assert "hunter2" not in acme.misuse("endpoint", "add", "acme", "--url", "http://a.example", *arguments)
 
@@ -149,6 +162,23 @@ def test_a_signing_secret_is_rotated(acme: Homing) -> None:
     assert as_documented("endpoint rotate-secret", rotated)
     assert rotated["secret"] != made["secret"]
     assert "only json endpoints" in acme.error("endpoint", "rotate-secret", 1)
+
+
+def test_an_endpoint_for_mms_is_kept_and_tested(acme: Homing, customer: tuple[str, type[Customer]]) -> None:
+    url, handler = customer
+    made = acme.json(
+        "endpoint", "add", "acme", "--url", url, "--format", "mx-mms", "--method", "multipart",
+        "--date", "spaced-zone", "--events", "mms-report",
+    )  # fmt: skip
+    shown = acme.json("endpoint", "show", made["id"])
+    assert as_documented("endpoint show", shown)
+    assert (shown["method"], shown["date_form"], shown["events"]) == (
+        "multipart", "spaced-zone", ["mms-report"],
+    )  # fmt: skip
+    assert acme.json("endpoint", "test", made["id"])["delivered"] is True
+    ((path, _headers, _body),) = handler.seen
+    said = parse_qs(urlsplit(path).query)
+    assert (said["type"], said["status"]) == (["1"], ["3"])
 
 
 @pytest.mark.parametrize("format_", ["mx", "json"])

@@ -50,7 +50,7 @@ def options(command: TyperCommand) -> set[str]:
 
 
 def test_there_are_as_many_commands_as_were_counted() -> None:
-    assert len(COMMANDS) == 40
+    assert len(COMMANDS) == 41
 
 
 @pytest.mark.parametrize("words", COMMANDS)

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from homing.config import ConfigError, LinkSettings, Problem, Settings, check, find_file, host_and_port, load
 from homing.model.report import Status
 
+MM7 = '[[link]]\nname = "mms"\nkind = "mm7"\nuser = "relay"\npassword = "s3cret"\n'
 SMSC = '[[link]]\nname = "smsc"\nhost = "smsc.example.net"\nsystem_id = "us"\n'
 
 
@@ -44,7 +45,9 @@ def test_without_a_file_a_newcomer_has_what_he_needs(tmp_path: Path, monkeypatch
     assert found.node.data_dir == tmp_path / "homing-data"
     assert found.node.store_url == f"sqlite:///{tmp_path}/homing-data/homing.db"
     assert found.http.listen == "127.0.0.1:8080"
-    assert [(link.name, link.kind) for link in found.link] == [("sim", "simulator")]
+    assert [(link.name, link.kind) for link in found.link] == [("sim", "simulator"), ("mms", "mm7")]
+    assert found.link == Settings().link
+    assert (found.link[1].submit_url, found.link[1].addresses) == ("simulator", ("127.0.0.1", "::1"))
     assert found.push.lease_s > found.push.give_up_s > found.push.expect_s
     assert len(found.push.mx_retry_s) == len(found.push.json_retry_s) == 9  # ten attempts
 
@@ -291,6 +294,12 @@ def test_everything_wrong_is_said_at_once_in_the_order_of_the_file(file: Path) -
         ("[node]\ndrain_s = " + "9" * 400, 2, "node.drain_s", "…"),
         ("[node]\nid = 1979-05-27", 2, "node.id", "whole number"),
         ('[node]\nstore = "redis://x"', 2, "node.store", "not of the right form"),
+        ('[mms]\nstore = "s3:bucket"', 2, "mms.store", 'expected "local" or a URL like'),
+        ('[mms]\nstore = "s3://bucket/a//b"', 2, "mms.store", "expected"),
+        ('[mms]\nstore = "s3://bucket/../b"', 2, "mms.store", "expected"),
+        ('[mms]\nstore = "s3://key:secret@bucket"', 2, "mms.store", "expected"),
+        ('[mms]\ns3_endpoint = "https://key:secret@host"', 2, "mms.s3_endpoint", "form"),
+        ('[mms]\ns3_access_key_id = "a"', 1, "mms.s3_secret_access_key", "a key has a name and a secret"),
         ("[push]\nlease_s = 60", 2, "push.lease_s", "must exceed give_up_s, 60 s, but is 60 s"),
         ("[push]\nexpect_s = 61", 2, "push.expect_s", "must not exceed"),
         ("[push]\nmax_in_memory = 10", 1, "push.max_in_memory_per_endpoint", "must not exceed"),
@@ -313,6 +322,27 @@ def test_everything_wrong_is_said_at_once_in_the_order_of_the_file(file: Path) -
         (SMSC + 'tls_ca_file = "homing.toml"', 5, "link.smsc.tls_ca_file", "set tls = true"),
         (SMSC + 'tls = true\ntls_key = "homing.toml"', 6, "link.smsc.tls_key", "set tls_certificate"),
         (SMSC + 'carrier_code = "234-15"', 5, "link.smsc.carrier_code", "of another form"),
+        ('[[link]]\nname = "mms"\nkind = "mm7"', 1, "link.mms.user", "anybody could send MMS here"),
+        (MM7.replace("password", "#"), 1, "link.mms.password", "is missing"),
+        (MM7.replace("user", "#") + 'addresses = ["::1"]', 1, "link.mms.user", "is missing"),
+        (MM7 + 'addresses = ["192.0.2.0/33"]', 6, "link.mms.addresses", "no address and no network"),
+        (MM7 + 'submit_url = "ftp://x/"', 6, "link.mms.submit_url", "of another form"),
+        (MM7 + 'submit_url = "http://x:0/"', 6, "link.mms.submit_url", "its host or port"),
+        (MM7 + 'submit_url = "http://x:y/"', 6, "link.mms.submit_url", "its host or port"),
+        (MM7 + 'submit_url = "http:///mm7"', 6, "link.mms.submit_url", "its host or port"),
+        (MM7 + 'submit_url = "http://ex!mple/"', 6, "link.mms.submit_url", "its host or port"),
+        (
+            MM7 + 'submit_url = "http://x/"\ntls_ca_file = "homing.toml"',
+            7,
+            "link.mms.tls_ca_file",
+            "https://",
+        ),
+        (
+            MM7 + 'submit_url = "https://x/"\ntls_server_name = "y"',
+            7,
+            "link.mms.tls_server_name",
+            "submit_url",
+        ),
         ('[[link]]\nname = "a b"\nkind = "simulator"', 2, "link.name", "letters, digits"),
         ('[[link]]\nname = "a\\n"\nkind = "simulator"', 2, "link.name", "letters, digits"),
         ('[[link]]\nkind = "simulator"', 1, "link.name", "a name of its own"),
@@ -433,6 +463,7 @@ def test_addresses_to_listen_at() -> None:
         ('[pop3]\nlisten_tls = "127.0.0.1:8995"\n', "pop3.listen_tls"),
         ('[pop3]\nlisten = "127.0.0.1:8110"\nrequire_tls = true\n', "pop3.require_tls"),
         ("[node]\nevent_retention_d = 10\n", "mailbox.retention_d"),
+        ("[mms]\nretention_d = 91\n", "mms.retention_d"),
         ('[smtp]\nhost = "mail"\nfrom = "nobody"\n', "smtp.from"),
         ('[smtp]\npassword = "x"\n', "smtp.password"),
     ],
@@ -441,6 +472,13 @@ def test_what_is_wrong_between_sections(tmp_path: Path, text: str, key: str) -> 
     file = tmp_path / "homing.toml"
     file.write_text(text)
     assert [problem.key for problem in check(file, {})] == [key]
+
+
+@pytest.mark.parametrize("store", ["local", "s3://bucket", "s3://a.b-c/", "s3://bucket/a/b_c/D.e"])
+def test_a_content_store_is_local_or_a_bucket(tmp_path: Path, store: str) -> None:
+    file = tmp_path / "homing.toml"
+    file.write_text(f'[mms]\nstore = "{store}"\n')
+    assert load(file, {}).mms.store == store
 
 
 def test_a_key_may_be_a_word_of_the_language(tmp_path: Path) -> None:

@@ -10,12 +10,19 @@ import pytest
 
 from homing.model.account import Endpoint, Format
 from homing.model.message import ReceivedMessage
-from homing.model.mms import DELIVERY_WORDS, READ_WORDS, delivery_outcome, read_outcome
+from homing.model.mms import (
+    DELIVERY_WORDS,
+    READ_WORDS,
+    delivery_outcome,
+    is_read_report,
+    mms_number,
+    read_outcome,
+)
 from homing.model.report import FINAL, REPORT_BIT, STATES, WORDS, Report, Status, read_word
 from homing.wire.mail import MailWriter
 from homing.wire.mx_reason import mx_reason
 from homing.wire.push import FORMATS, prepare
-from tests.docs.events import MESSAGE, MESSAGE_BARE, REPORT, REPORT_BARE
+from tests.docs.events import MESSAGE, MESSAGE_BARE, MMS, MMS_BARE, MMS_REPORT, REPORT, REPORT_BARE
 from tests.docs.pages import ROOT, bare, page, tables
 
 STATUSES = tables(page("statuses.md"))
@@ -85,7 +92,9 @@ def test_every_format_has_its_page_with_its_waits_and_headers(format_: Format) -
     secret = "whsec_" + "A" * 32
     secrets = {"secrets": (secret,)} if format_ == "json" else {}
     made = prepare(endpoint(format_, user="u", password="p", **secrets))
-    head = made.render(REPORT, 1, 0).partition(b"\r\n\r\n")[0].decode()
+    request = made.render(MMS_REPORT if format_ == "mx-mms" else REPORT, 1, 0)
+    assert isinstance(request, bytes)
+    head = request.partition(b"\r\n\r\n")[0].decode()
     headers = {line.partition(":")[0] for line in head.split("\r\n")[1:]}
     assert {bare(row[0]) for row in tables(text)["header|value"]} == headers - {
         "Host", "Accept", "Content-Length",
@@ -116,6 +125,42 @@ def test_every_mx_parameter_is_documented(place: int, event: Report | ReceivedMe
     assert {bare(row[0]) for row in rows if row[1] == "yes"} == set(plain)
 
 
+def mx_mms_parameters(event: Report | ReceivedMessage) -> set[str]:
+    """Those of a push as a form with the content."""
+    request = prepare(endpoint("mx-mms", method="multipart")).render(event, 1, 0)
+    if isinstance(request, bytes) and request.startswith(b"GET "):
+        return set(dict(parse_qsl(request.split(b" ")[1].decode().partition("?")[2])))
+    octets = (
+        request if isinstance(request, bytes) else b"".join(p for p in request.pieces if type(p) is bytes)
+    )
+    return {name.decode() for name in re.findall(rb'form-data; name="([^"]+)"', octets)}
+
+
+@pytest.mark.parametrize(
+    ("medium", "event", "plain"), [("MMS", MMS, MMS_BARE), ("SMS", MESSAGE, MESSAGE_BARE)]
+)
+def test_every_mx_mms_parameter_is_documented(
+    medium: str, event: ReceivedMessage, plain: ReceivedMessage
+) -> None:
+    rows = tables(page("push-mx-mms.md"))["parameter|of|always|value"]
+    ours = [row for row in rows if row[1].startswith(("both", medium))]
+    network = set() if event.network else {"network"}
+    assert {bare(row[0]) for row in ours} == mx_mms_parameters(event) | network
+    assert {bare(row[0]) for row in ours if row[2] == "yes"} == mx_mms_parameters(plain)
+
+
+def test_every_parameter_and_status_of_an_mms_report_is_documented() -> None:
+    found = tables(page("push-mx-mms.md"))
+    assert {bare(row[0]) for row in found["parameter|value"]} == mx_mms_parameters(MMS_REPORT)
+    (key,) = (key for key in found if key.startswith("status|type|"))
+    for number, type_, _meaning, words in found[key]:
+        status, reasons = words.split(" ")[0], re.findall(r"`(.+?)`", words)
+        for reason in reasons:
+            assert mms_number(Status(status), reason) == int(bare(number))
+            assert is_read_report(int(bare(number))) is (bare(type_) == "2")
+    assert {bare(row[0]) for row in found[key]} == {str(number) for number in range(1, 11)}
+
+
 def test_every_reason_code_is_documented() -> None:
     rows = MX["status|type|`reason`"]
     assert {row[0].split(",")[0]: int(bare(row[2])) for row in rows} == {
@@ -137,10 +182,12 @@ def test_every_field_of_the_json_event_is_documented() -> None:
             if said != "or null":
                 assert (body[bare(name)] is None) == (said == "null"), name
     assert [bare(row[0]) for row in JSON["type|when"]] == SCHEMA["properties"]["type"]["enum"]
+    for what, key in (("mms", "field of `mms`|value"), ("part", "field of a part|value")):
+        assert [bare(row[0]) for row in JSON[key]] == SCHEMA["$defs"][what]["required"]
 
 
 def test_the_examples_of_the_json_page_are_events() -> None:
     examples = re.findall(r"```json\n(.+?)```", page("push-json.md"), re.DOTALL)
-    assert len(examples) == 2
+    assert len(examples) == 3
     for example in examples:
         jsonschema.validate(json.loads(example), SCHEMA)

@@ -18,7 +18,7 @@ from homing.engine.fanout import Claim, FanOut
 from homing.engine.intake import Intake
 from homing.engine.mms_intake import MmsIntake
 from homing.engine.outbox import Outbox
-from homing.engine.ports import Outgoing
+from homing.engine.ports import Outgoing, Pusher
 from homing.engine.reassembly import Reassembly
 from homing.engine.submit import Batch, Submit
 from homing.model.account import Account, Endpoint, Number
@@ -31,6 +31,8 @@ from homing.store import customers
 from homing.store.create import open_store
 from homing.store.database import Database
 from homing.store.journal import Journal
+from homing.wire.push_mail import MailTarget
+from homing.wire.streamed import Streamed
 from homing.wire.target import Target
 
 OK = Answer(status=200, body=b"ok", length=2, took_ms=1)
@@ -74,14 +76,15 @@ class FarCustomer:
     """A pusher that answers what ``answers`` says, at once or (``holds``) when it is told to."""
 
     def __init__(self) -> None:
-        self.pushed: list[tuple[Target, bytes]] = []
-        self.answers: Callable[[bytes], Answer] = lambda _request: OK
+        self.pushed: list[tuple[Target | MailTarget, bytes | Streamed]] = []
+        self.answers: Callable[[bytes | Streamed], Answer] = lambda _request: OK
         self.holds = False
         self.waiting: list[Callable[[Answer], None]] = []
 
     def send(
-        self, target: Target, request: bytes, token: object, done: Callable[[Any, Answer], None]
-    ) -> None:
+        self, target: Target | MailTarget, request: bytes | Streamed, token: object,
+        done: Callable[[Any, Answer], None],
+    ) -> None:  # fmt: skip
         self.pushed.append((target, request))
         if self.holds:
             self.waiting.append(lambda answer: done(token, answer))
@@ -96,7 +99,10 @@ class FarCustomer:
 class World:
     """An engine over one store; ``next_life`` is a node that starts again on the same store."""
 
-    def __init__(self, database: Database, *, node: int = 1, life: int | None = None, **limits: Any) -> None:
+    def __init__(
+        self, database: Database, *, node: int = 1, life: int | None = None, pusher: Pusher | None = None,
+        **limits: Any,
+    ) -> None:  # fmt: skip
         self.database = database
         self.limits = limits
         loop = asyncio.get_running_loop()
@@ -106,10 +112,10 @@ class World:
         self.claim = Claim(node=node, life=now_ms() if life is None else life, lease_ms=LEASE_MS)
         self.customer = FarCustomer()
         self.dispatch = Dispatch(
-            journal=self.journal, directory=self.now, claim=self.claim, pusher=self.customer,
+            journal=self.journal, directory=self.now, claim=self.claim, pusher=pusher or self.customer,
             retry_s={
                 "mx": limits.get("retry_s", [30, 60]), "json": limits.get("retry_s", [5, 300]),
-                "email": limits.get("retry_s", [5, 300]),
+                "email": limits.get("retry_s", [5, 300]), "mx-mms": limits.get("retry_s", [30, 60]),
             },
             give_up_ms=60_000, max_in_memory=limits.get("max_in_memory", 1000),
             max_per_endpoint=limits.get("max_per_endpoint", 500), call_soon=loop.call_soon,

@@ -86,14 +86,41 @@ def test_defaults_are_those_of_the_format() -> None:
     assert endpoint(parts="joined", method="post").parts == "joined"
 
 
+def test_defaults_of_an_endpoint_for_mms() -> None:
+    made = endpoint(format="mx-mms", events=enrol.default_events("mx-mms"))
+    assert made.events == ("message", "mms-report")
+    assert (made.parts, made.method, made.date_form) == ("joined", "get", "plain")
+    assert (made.charset, made.timezone, made.secrets) == ("utf-8", "Europe/London", ())
+    other = endpoint(format="mx-mms", events=("mms-report",), method="multipart", date_form="spaced-zone")
+    assert (other.method, other.date_form) == ("multipart", "spaced-zone")
+    assert enrol.default_events(None) == enrol.default_events("json") == ("report", "message")
+
+
+@pytest.mark.parametrize("wish", [{"format": "json"}, MAIL, {"format": "mx-mms"}])
+def test_reports_about_mms_can_be_had_in_every_format_that_has_words_for_them(wish: dict[str, Any]) -> None:
+    assert endpoint(events=("message", "mms-report"), **wish).events == ("message", "mms-report")
+
+
 @pytest.mark.parametrize(
     ("wish", "said"),
     [
-        ({"format": "soap"}, "format: 'soap' is none of mx, json, upside, email"),
+        ({"format": "soap"}, "format: 'soap' is none of mx, mx-mms, json, upside, email"),
         ({"events": ()}, "events: name at least one"),
         ({"events": ("report", "mms")}, "events: 'mms' is none of"),
         ({"parts": "both"}, "parts: 'both' is none of"),
-        ({"method": "multipart"}, "method: 'multipart' is none of"),
+        ({"method": "put"}, "method: 'put' is none of get, post, multipart"),
+        *(
+            ({"method": "multipart", "format": name, **more}, "multipart belongs to the mx-mms format")
+            for name, more in (("mx", {}), ("upside", {}), ("json", {}), ("email", MAIL))
+        ),
+        ({"date_form": "iso"}, "date: 'iso' is none of plain, zone, spaced-zone"),
+        ({"date_form": "zone"}, "date belongs to the mx-mms format"),
+        *(
+            ({"format": name, "events": ("message", kind)}, f"{kind} cannot be said in the {name} format")
+            for name, kind in (("mx", "mms-report"), ("upside", "mms-report"), ("mx-mms", "report"))
+        ),
+        ({"format": "mx-mms", "events": ("message",), "unknown_as": "FAILED"}, "belongs to the mx format"),
+        ({"format": "mx-mms", "events": ("message",), "charset": "utf-16"}, "charset 'utf-16'"),
         ({"concurrency": 0}, "concurrency is from 1 to 1000"),
         ({"concurrency": 1001}, "concurrency is from 1 to 1000"),
         *(

@@ -6,21 +6,31 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from homing.engine.mailbox import Mailbox, Mark, Start, record_marks
 from homing.engine.polling import PollingRule
 from homing.model.clock import BORN_SHIFT, id_at, now_ms
 from homing.model.errors import StoreUnavailable
+from homing.model.mms import Mms
 from homing.store import tables as t
+from homing.store.blobs import LocalBlobs
 from homing.store.mailbox import StoreMails
+from homing.wire.mail import MailWriter
 from homing.wire.mail_id import event_of, mail_id
+from homing.wire.mail_pieces import MailPieces
 from tests.engine.far import World, a_store
 from tests.store import rows
+from tests.store.test_blobs import kept
 
 DAY_MS = 86_400_000
 LATE_MS = 600_000
+
+
+def no_content(sha256: str) -> Any:
+    raise FileNotFoundError(sha256)
 
 
 class Far:
@@ -33,9 +43,15 @@ class Far:
             store=self.store,
             journal=world.journal,
             threads=ThreadPoolExecutor(2),
-            write=lambda event: f"mail {event.id}\r\n".encode(),
+            writer=MailWriter("sms.example.net"),
             polling=PollingRule(120),
-            **{"retention_ms": 30 * DAY_MS, "late_ms": LATE_MS, "max_session": 1000} | changes,
+            **{
+                "retention_ms": 30 * DAY_MS,
+                "late_ms": LATE_MS,
+                "max_session": 1000,
+                "open_content": no_content,
+            }
+            | changes,
         )
 
     def receive(self, count: int, age_ms: int = DAY_MS) -> list[int]:
@@ -131,6 +147,40 @@ def test_a_drop_lists_the_oldest_mails_with_their_sizes(run: Run) -> None:
         assert [entry.id for entry in drop.entries] == made[2:]
         assert not drop.has_more
         assert (await far.mailbox.drop("other")).entries == []
+
+    run(main)
+
+
+def test_an_mms_is_listed_with_its_parts_while_they_are_kept(run: Run, tmp_path: Path) -> None:
+    async def main(world: World) -> None:
+        blobs = LocalBlobs(tmp_path / "mms")
+        content = kept(blobs, [("pic.jpg", "image/jpeg", b"\xff" * 100_000)])
+        far = Far(world, open_content=blobs.open)
+        first, second, _ = far.receive(3)
+        mms = msgspec.msgpack.encode(Mms(content=content, expires_at_ms=now_ms()))
+        with world.database.writing() as connection:
+            for id_ in (first, second):
+                connection.execute(update(t.messages).where(t.messages.c.id == id_).values(mms=mms))
+        await world.write(lambda tx: tx.insert_contents([("acme", content.sha256, first, now_ms())]))
+        drop = await far.mailbox.drop("acme")
+        pieces = drop.first[first]
+        assert isinstance(pieces, MailPieces)
+        octets = b"".join([chunk async for chunk in far.mailbox.chunks(pieces)])
+        assert drop.entries[0].size == len(octets)
+        gone = drop.first[second]
+        assert isinstance(gone, bytes)
+        assert b"X-Homing-Mms-Content: gone" in gone
+
+    run(main)
+
+
+def test_who_has_no_mms_is_not_asked_for_contents(run: Run) -> None:
+    async def main(world: World) -> None:
+        far = Far(world)
+        made = far.receive(3)
+        with world.database.writing() as connection:
+            connection.exec_driver_sql("DROP TABLE contents")
+        assert list(await far.mailbox.mails("acme", made)) == made
 
     run(main)
 

@@ -9,6 +9,7 @@ import pytest
 
 from homing.engine import outbox as module
 from homing.model.clock import now_ms
+from homing.model.mms import Content, Mms
 from homing.store import tables as t
 from tests.engine.far import LEASE_MS, FarLink, World, a_store, a_submission
 
@@ -89,6 +90,34 @@ def test_the_longest_prefix_of_a_bound_link_takes_it(
         await world.send(a_submission(1, recipient=recipient))
         assert [link.name for link in links if link.sent] == ([taken] if taken else [])
         assert [row.claim_node for row in world.rows(t.submissions)] == [1 if taken else None]
+
+    run(tmp_path, scenario, *links)
+
+
+@pytest.mark.parametrize("bound", ["all", "sms", "mms"])
+def test_each_medium_has_links_of_its_own(tmp_path: Path, bound: str) -> None:
+    links = [FarLink("sms", ["44"]), FarLink("mms"), FarLink("mms-uk", ["44"]), FarLink("rest")]
+    for link in links[1:3]:
+        link.medium = "mms"
+    for link in links:
+        link.is_bound = bound in ("all", link.medium)
+
+    async def scenario(world: World) -> None:
+        mms = Mms(content=Content(sha256="0" * 64, size=1), expires_at_ms=1)
+        await world.send(
+            a_submission(1), a_submission(2, mms=mms), a_submission(3, recipient="33600000000", mms=mms)
+        )
+        world.outbox.tick()
+        await world.settle()
+        expected = {"sms": [(1, 1)], "mms": [(3, 1)], "mms-uk": [(2, 1)], "rest": []}
+        for link in links:
+            assert sent(link) == (expected[link.name] if link.is_bound else []), link.name
+        for link in links:
+            answer(world, link)
+            link.is_bound = True
+        world.outbox.tick()
+        await world.settle()
+        assert [sent(link) for link in links] == list(expected.values()), "also what waited in the store"
 
     run(tmp_path, scenario, *links)
 

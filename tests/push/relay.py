@@ -18,6 +18,8 @@ class Handler:
     def __init__(self) -> None:
         self.mails: list[tuple[str, list[str], bytes]] = []
         self.connections = 0
+        self.options: list[str] = []
+        """Of the last MAIL."""
         self.replies: dict[str, list[str]] = {}
         """For EHLO, MAIL, RCPT, DATA: the next replies; the last one stays."""
 
@@ -40,6 +42,7 @@ class Handler:
     async def handle_MAIL(
         self, _server: SMTP, _session: Session, envelope: Envelope, address: str, options: list[str]
     ) -> str:
+        self.options = options
         reply = self._reply("MAIL")
         if reply:
             return reply
@@ -77,6 +80,7 @@ def relay(
     tls: str = "none",
     context: ssl.SSLContext | None = None,
     login: tuple[str, str] | None = None,
+    largest: int = 33_554_432,
 ) -> Iterator[tuple[Handler, int]]:
     """A relay that listens; gives its handler and its port."""
     handler = handler or Handler()
@@ -86,7 +90,9 @@ def relay(
         is_right = login is not None and (data.login.decode(), data.password.decode()) == login
         return AuthResult(success=is_right, handled=is_right)
 
-    settings: dict[str, Any] = {"tls_context": context, "require_starttls": True} if tls == "starttls" else {}
+    settings: dict[str, Any] = {"data_size_limit": largest}
+    if tls == "starttls":
+        settings |= {"tls_context": context, "require_starttls": True}
     if login is not None:
         settings |= {"authenticator": check, "auth_required": True, "auth_require_tls": tls == "starttls"}
     controller = _Controller(

@@ -42,12 +42,16 @@ class Sender:
     def __init__(
         self, port: int, endpoint: Endpoint = ENDPOINT, give_up_s: float = 20, **values: Any
     ) -> None:
-        context = values.pop("context", None)
+        context, open_content = values.pop("context", None), values.pop("open_content", None)
         made = Relay(
             host="localhost", port=port, sender="homing@example.net", domain="sms.example.net", **values
         )
         self.pusher = MailPusher(
-            asyncio.get_running_loop(), None if port < 0 else made, ssl_context=context, give_up_s=give_up_s
+            asyncio.get_running_loop(),
+            None if port < 0 else made,
+            open_content,
+            ssl_context=context,
+            give_up_s=give_up_s,
         )
         self.format = prepare(endpoint)
         self.told: dict[object, Answer] = {}

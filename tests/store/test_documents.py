@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from homing.model.message import Coding
+from homing.model.mms import Content, Mms, Part
 from homing.store import documents
 
 
@@ -65,9 +66,20 @@ def test_a_delivery_says_when_it_is_due_unless_a_node_works_on_it(
 def test_a_message_of_every_coding(coding: Coding) -> None:
     row = SimpleNamespace(
         id=5, account=None, at_ms=0, sender="1", recipient="2", link="l", network=None, coding=int(coding),
-        text="t", data=memoryview(b"\x0a\xff"), udh=b"\x05", parts=1, expected_parts=2, part_of=9,
+        text="t", data=memoryview(b"\x0a\xff"), udh=b"\x05", parts=1, expected_parts=2, part_of=9, mms=None,
     )  # fmt: skip
     document = documents.message_document(row)
     assert document["coding"] in ("text", "data", "unicode")
     assert (document["data"], document["udh"], document["part_of"]) == ("0AFF", "05", "9")
-    assert (document["account"], document["expected_parts"]) == (None, 2)
+    assert (document["account"], document["expected_parts"], document["mms"]) == (None, 2, None)
+
+
+def test_an_mms_says_what_it_carries_and_not_where_it_lies() -> None:
+    part = Part(name="a.jpg", content_type="image/jpeg", size=3, offset=99, sha256="p" * 64)
+    content = Content(sha256="c" * 64, size=300, parts=(part,))
+    mms = Mms(subject="Hi", to=("1", "2"), cc=("3",), content=content, expires_at_ms=9000)
+    assert documents.mms_document(mms) == {
+        "subject": "Hi", "to": ["1", "2"], "cc": ["3"], "expires_at": "1970-01-01T00:00:09.000Z",
+        "size": 300, "sha256": "c" * 64,
+        "parts": [{"name": "a.jpg", "type": "image/jpeg", "size": 3, "sha256": "p" * 64}],
+    }  # fmt: skip

@@ -10,6 +10,8 @@ from sqlalchemy import delete, select
 
 from homing.engine.mailbox import Start
 from homing.model.clock import id_at
+from homing.model.message import ReceivedMessage
+from homing.model.mms import Content, Mms
 from homing.model.report import Report
 from homing.store import customers, mailbox
 from homing.store import tables as t
@@ -19,6 +21,7 @@ from homing.store.sql import Transaction
 from homing.store.statements import Statements
 from tests.store import rows
 from tests.store.test_customers import an_account
+from tests.wire.test_mail import MESSAGE, changed
 
 FIRST = id_at(1_700_000_000_000)
 
@@ -153,6 +156,24 @@ def test_where_a_search_begins_moves_only_when_nobody_else_has_moved_it(
         transaction.lower_unread("new", 30)
     assert mails.start("acme") == Start(unread_from=30, kept_from=20, version=2)
     assert mails.start("new") == Start(version=1)
+
+
+def test_which_contents_are_kept(database: Database, mails: StoreMails) -> None:
+    def of(sha256: str, *numbers: int) -> list[ReceivedMessage]:
+        content = Content(sha256=sha256, size=1)
+        mms = Mms(content=content, expires_at_ms=5)
+        return [changed(MESSAGE, id=FIRST + number, mms=mms) for number in numbers]
+
+    with writing(database) as transaction:
+        transaction.insert_contents(
+            [("acme", "aa", FIRST + n, 5) for n in (0, 1, 3, 4)]
+            + [("acme", "bb", FIRST + 2, 5), ("other", "bb", FIRST + 3, 5), ("acme", "cc", FIRST + 5, 5)]
+        )
+    found = mails.kept_contents("acme", [*of("aa", 1, 2, 3), *of("bb", 2, 3)])
+    assert found == {FIRST + 1, FIRST + 2, FIRST + 3}
+    assert mails.kept_contents("acme", of("bb", 3)) == set()
+    assert mails.kept_contents("acme", of("aa", 5)) == set()
+    assert mails.kept_contents("acme", []) == set()
 
 
 def test_marks_go_when_their_events_are_too_old_to_be_shown(database: Database) -> None:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from homing.model.clock import id_at
 from homing.model.delivery import Event
 from homing.model.message import Coding, ReceivedMessage
-from homing.model.report import Report, Status
+from homing.model.report import READ_REASONS, Report, Status
 from homing.wire.mail import MailWriter, local_part
 from homing.wire.mail_id import mail_id
 
@@ -96,6 +96,27 @@ def test_every_status_has_its_sentence(status: Status) -> None:
     octets = WRITER.write(changed(REPORT, status=status))
     assert headers(octets)["X-Homing-Status"] == status.value
     assert parsed(octets).get_content().startswith("Your SMS to +447700900001 ")
+
+
+@pytest.mark.parametrize(
+    ("status", "reason", "said"),
+    [
+        (Status.DELIVERED, "retrieved", "was delivered"),
+        (Status.FAILED, "expired", "could not be delivered"),
+        (Status.DELIVERED, "read", "was read"),
+        (Status.DELIVERED, "deleted_unread", "was deleted without being read"),
+        (Status.DELIVERED, "read_indeterminate", "was delivered, and nobody knows whether it was read"),
+        (Status.DELIVERED, "read_expired", "was delivered, and its time ended before it was read"),
+    ],
+)
+def test_a_report_about_an_mms_says_so_and_whether_it_was_read(
+    status: Status, reason: str, said: str
+) -> None:
+    octets = WRITER.write(changed(REPORT, status=status, reason=reason, is_mms=True))
+    phone = "MMS to +447700900001"
+    assert parsed(octets).get_content().startswith(f"Your {phone} {said}.")
+    read = f" {said}" if reason in READ_REASONS else ""
+    assert headers(octets)["Subject"] == f"{status.value}: your {phone}{read}"
 
 
 def test_a_mail_that_is_sent_on_has_its_addresses() -> None:

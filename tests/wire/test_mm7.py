@@ -211,6 +211,15 @@ def test_a_submission_is_written_in_the_order_of_the_schema() -> None:
     assert root[0][0].text == "T-9"
 
 
+def test_how_long_a_submission_counts_is_said() -> None:
+    octets = write_submit(
+        Submit(transaction_id="T", sender="1", recipient="2", content_id="c", expires_after_s=90)
+    )
+    names = [local(each) for each in etree.fromstring(octets)[1][0]]
+    assert names.index("ExpiryDate") == names.index("DeliveryReport") - 1
+    assert b"<ExpiryDate>PT90S</ExpiryDate>" in octets
+
+
 @given(sender=TEXTS, recipient=TEXTS, subject=TEXTS, content_id=TEXTS, transaction=TEXTS)
 def test_any_submission_is_well_formed(
     sender: str, recipient: str, subject: str, content_id: str, transaction: str
@@ -235,6 +244,11 @@ def test_any_submission_is_well_formed(
         ("<SubmitRsp><Status><StatusCode>2002</StatusCode></Status></SubmitRsp>", 2002, "", False, False),
         ("<RSErrorRsp><Status><StatusCode>4006</StatusCode></Status></RSErrorRsp>", 4006, "", False, True),
         ("<s:Fault><faultstring>no</faultstring></s:Fault>", 4000, "", False, True),
+        ("<s:Fault><faultcode>s:Server</faultcode></s:Fault>", 4000, "", False, True),
+        ("<s:Fault><faultcode>s:Client.Syntax</faultcode></s:Fault>", 2000, "", False, False),
+        ("<s:Fault><faultcode>s:Client</faultcode><detail><m:RSErrorRsp xmlns:m='x'><m:Status>"
+         "<m:StatusCode>4006</m:StatusCode></m:Status></m:RSErrorRsp></detail></s:Fault>",
+         4006, "", False, True),
     ],
 )  # fmt: skip
 def test_what_a_relay_answers(

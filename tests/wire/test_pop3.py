@@ -19,7 +19,6 @@ from homing.wire.pop3 import (
     StartTls,
     State,
     Update,
-    stuffed,
     top,
 )
 
@@ -141,6 +140,36 @@ def test_a_mail_that_cannot_be_read(inside: Far) -> None:
     assert inside.session.data_to_send() == b"-ERR [SYS/TEMP] the message cannot be read now\r\n"
     assert inside.send(b"QUIT\r\n") == b"+OK good bye\r\n"
     assert inside.events[-1] == Update(deleted=(), retrieved=())
+
+
+def test_a_mail_that_comes_in_pieces(inside: Far) -> None:
+    session = inside.session
+    session.receive_data(b"RETR 1\r\nDELE 1\r\nTOP 2 7\r\nSTAT\r\n")
+    session.begin(32)
+    session.add(b"Subject: a\r\n\r\n")
+    assert session.data_to_send() == b"+OK 32 octets\r\nSubject: a\r\n\r\n"
+    session.add(b".two\r\n")
+    assert session.data_to_send() == b"..two\r\n"
+    session.end()
+    assert session.data_to_send() == b".\r\n+OK message 1 deleted\r\n"
+    session.begin(17)
+    session.add(b"Subject: b\r\n\r\n")
+    session.end()
+    assert session.data_to_send() == b"+OK\r\nSubject: b\r\n\r\n.\r\n+OK 2 34\r\n"
+    inside.send(b"RSET\r\nQUIT\r\n")
+    assert inside.events[-1] == Update(deleted=(), retrieved=(1,))
+
+
+def test_a_mail_that_breaks_off_has_no_end_and_no_error_in_it(inside: Far) -> None:
+    session = inside.session
+    session.receive_data(b"RETR 1\r\nQUIT\r\n")
+    session.begin(32)
+    session.add(b"Subject: a\r\n\r\n")
+    session.fail("the message cannot be read now")
+    assert session.data_to_send() == b"+OK 32 octets\r\nSubject: a\r\n\r\n"
+    assert session.is_closed
+    session.receive_data(b"QUIT\r\n")
+    assert session.data_to_send() == b""
 
 
 def test_what_comes_while_an_answer_is_awaited_waits_in_its_order(far: Far) -> None:
@@ -323,14 +352,6 @@ def test_whatever_comes_each_line_has_its_answer_and_nothing_is_kept(pieces: lis
         assert b"\n" not in line
     if not far.session.is_closed and far.session.state is State.TRANSACTION:
         assert far.send(b"\r\nNOOP\r\n").endswith((b"+OK\r\n", b"+OK good bye\r\n", b"commands\r\n", b""))
-
-
-@given(mail=st.binary().map(lambda octets: octets.replace(b"\r", b"").replace(b"\n", b"\r\n")))
-def test_stuffing_is_undone_by_the_receiver(mail: bytes) -> None:
-    sent = stuffed(mail)
-    assert b"\r\n.\r\n" not in b"\r\n" + sent
-    lines = [line[1:] if line.startswith(b".") else line for line in sent.split(b"\r\n")]
-    assert b"\r\n".join(lines) in (mail, mail + b"\r\n")
 
 
 def test_top_of_a_mail_without_a_body() -> None:

@@ -14,7 +14,9 @@ from hypothesis import strategies as st
 from homing.model.account import Endpoint
 from homing.model.delivery import Answer
 from homing.model.message import Coding, ReceivedMessage
+from homing.model.mms import Content, Mms, Part
 from homing.model.report import Report, Status
+from homing.wire.content_link import ContentLinks, sign
 from homing.wire.push import prepare
 from homing.wire.push_json import JsonPush, event_body
 
@@ -45,6 +47,28 @@ REPORTS = st.builds(
     note=st.none() | TEXTS,
     network=st.none() | TEXTS,
     parts=st.integers(1, 255),
+    is_mms=st.booleans(),
+)
+PARTS = st.builds(
+    Part,
+    name=TEXTS,
+    content_type=TEXTS,
+    size=st.integers(0, 2**30),
+    offset=st.integers(0, 2**30),
+    sha256=st.just("b" * 64),
+)
+MMS = st.builds(
+    Mms,
+    subject=TEXTS,
+    to=st.lists(TEXTS, max_size=3).map(tuple),
+    cc=st.lists(TEXTS, max_size=3).map(tuple),
+    content=st.builds(
+        Content,
+        sha256=st.just("a" * 64),
+        size=st.integers(0, 2**30),
+        parts=st.lists(PARTS, max_size=3).map(tuple),
+    ),
+    expires_at_ms=st.integers(0, 4_000_000_000_000),
 )
 MESSAGES = st.builds(
     ReceivedMessage,
@@ -61,7 +85,9 @@ MESSAGES = st.builds(
     network=st.none() | TEXTS,
     parts=st.integers(1, 3),
     expected_parts=st.integers(1, 5),
+    mms=st.none() | MMS,
 )
+LINKS = ContentLinks(base_url="https://gw.example", key=b"k" * 32, life_s=3600)
 
 
 def make_endpoint(**changes: object) -> Endpoint:
@@ -131,6 +157,9 @@ def test_a_report_is_one_flat_event() -> None:
         "expected_parts": None,
         "partial": None,
         "network": None,
+        "mms": None,
+        "mms_type": None,
+        "mms_status": None,
     }
 
 
@@ -160,10 +189,100 @@ def test_a_message_is_one_flat_event() -> None:
     assert (event["parts"], event["expected_parts"], event["partial"]) == (2, 3, True)
 
 
+def make_mms(**changes: object) -> ReceivedMessage:
+    parts = (
+        Part(name="pic.jpg", content_type="image/jpeg", size=600, offset=90, sha256="b" * 64),
+        Part(name="words.txt", content_type="text/plain", size=2, offset=750, sha256="c" * 64),
+    )
+    fields: dict[str, object] = {
+        "subject": "Ж",
+        "to": ("60999", "447900000002"),
+        "cc": ("a@b.example",),
+        "content": Content(sha256="a" * 64, size=900, parts=parts),
+        "expires_at_ms": 1_141_448_767_089,
+    }
+    return ReceivedMessage(
+        id=5,
+        at_ms=0,
+        link="mm7",
+        sender="447900000001",
+        recipient="60999",
+        account="acme",
+        coding=Coding.TEXT,
+        text="Hi",
+        mms=Mms(**(fields | changes)),  # type: ignore[arg-type]
+    )
+
+
+def test_an_mms_tells_where_its_content_is() -> None:
+    def url(number: int) -> str:
+        return f"https://gw.example/mms/v1/content/5/{number}?until=1700003600&signature=" + sign(
+            LINKS.key, 5, number, 1_700_003_600
+        )
+
+    octets = prepare(make_endpoint(), LINKS).render(make_mms(), 1, 1_700_000_000_999)
+    event = json.loads(read_request(octets)[2])
+    assert (event["type"], event["text"], event["coding"]) == ("mms.received", "Hi", "text")
+    assert (event["mms_type"], event["mms_status"]) == (None, None)
+    assert event["mms"] == {
+        "subject": "Ж",
+        "to": ["60999", "447900000002"],
+        "cc": ["a@b.example"],
+        "expires_at": "2006-03-04T05:06:07.089Z",
+        "size": 900,
+        "sha256": "a" * 64,
+        "url": url(0),
+        "parts": [
+            {"name": "pic.jpg", "type": "image/jpeg", "size": 600, "sha256": "b" * 64, "url": url(1)},
+            {"name": "words.txt", "type": "text/plain", "size": 2, "sha256": "c" * 64, "url": url(2)},
+        ],
+    }
+
+
+def test_links_count_from_the_attempt() -> None:
+    push = prepare(make_endpoint(), LINKS)
+    first, second = (read_request(push.render(make_mms(), 1, now_ms))[2] for now_ms in (0, 5000))
+    assert b"until=3600&" in first
+    assert b"until=3605&" in second
+
+
+def test_without_links_the_urls_are_null() -> None:
+    event = json.loads(event_body(make_mms()))
+    assert (event["mms"]["url"], [part["url"] for part in event["mms"]["parts"]]) == (None, [None, None])
+
+
+@pytest.mark.parametrize(
+    ("status", "reason", "type_", "number"),
+    [
+        (Status.BUFFERED, "deferred", "delivery", 1),
+        (Status.DELIVERED, "retrieved", "delivery", 3),
+        (Status.BUFFERED, "forwarded", "delivery", 6),
+        (Status.DELIVERED, "read", "read", 7),
+        (Status.DELIVERED, "read_expired", "read", 10),
+    ],
+)
+def test_a_report_about_an_mms(status: Status, reason: str, type_: str, number: int) -> None:
+    event = json.loads(event_body(make_report(status=status, reason=reason, is_mms=True)))
+    assert (event["type"], event["status"], event["reason"]) == ("mms.report", status.value, reason)
+    assert (event["mms_type"], event["mms_status"], event["mms"]) == (type_, number, None)
+
+
+def test_reports_about_mms_are_a_kind_of_their_own() -> None:
+    sms, mms = make_report(), make_report(is_mms=True)
+    for events, wanted in ((("report",), [True, False]), (("mms-report",), [False, True])):
+        push = prepare(make_endpoint(events=events))
+        assert [push.wants(sms), push.wants(mms)] == wanted
+    push = prepare(make_endpoint(events=("mms-report",)))
+    assert not push.wants(make_mms())
+    assert not push.wants(make_report(is_mms=True, report_bits=7, reason="read"))
+    assert push.wants(make_report(is_mms=True, report_bits=8, reason="read"))
+    assert prepare(make_endpoint(events=("message",))).wants(make_mms())
+
+
 @settings(max_examples=150, deadline=None)
-@given(event=REPORTS | MESSAGES)
-def test_every_event_obeys_its_schema(event: Report | ReceivedMessage) -> None:
-    octets = prepare(make_endpoint(secrets=())).render(event, 1, 0)
+@given(event=REPORTS | MESSAGES, links=st.sampled_from([None, LINKS]))
+def test_every_event_obeys_its_schema(event: Report | ReceivedMessage, links: ContentLinks | None) -> None:
+    octets = prepare(make_endpoint(secrets=()), links).render(event, 1, 0)
     VALIDATOR.validate(json.loads(read_request(octets)[2]))
 
 
@@ -226,3 +345,14 @@ def test_half_a_surrogate_pair_stops_no_event_wherever_it_stands(field: str) -> 
     values |= {"account": "acme", "coding": Coding.TEXT, "text": "x", "network": None, field: "a\ud800"}
     said = json.loads(event_body(ReceivedMessage(**values)))
     assert said[{"sender": "from", "recipient": "to"}.get(field, field)] == "a\ufffd"
+
+
+def test_half_a_surrogate_pair_stops_no_mms() -> None:
+    message = make_mms(subject="a\ud800", to=("\udc00",))
+    said = json.loads(read_request(prepare(make_endpoint(), LINKS).render(message, 1, 0))[2])
+    assert (said["mms"]["subject"], said["mms"]["to"], said["from"]) == (
+        "a\ufffd",
+        ["\ufffd"],
+        "447900000001",
+    )
+    VALIDATOR.validate(said)

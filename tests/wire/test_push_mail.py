@@ -6,17 +6,21 @@ from email.message import EmailMessage
 from email.policy import default
 from typing import Any, cast
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from homing.model.account import Endpoint
 from homing.model.delivery import Answer
+from homing.model.mms import Content, Mms, Part
 from homing.model.report import Status
 from homing.wire.mail_digest import write_digest
 from homing.wire.push_mail import MailPush, MailTarget, read_address, read_posting
+from homing.wire.push_request import mended
 from tests.wire.test_mail import MESSAGE, REPORT, TEXTS, changed
 
+MMS_REPORT = changed(REPORT, is_mms=True, reason="retrieved")
 ENDPOINT = Endpoint(id=1, account="acme", events=("report", "message"), format="email", email="ann@ox.test")
 
 
@@ -77,6 +81,11 @@ def test_an_endpoint_needs_its_address() -> None:
         (REPORT, ("message",), False),
         (MESSAGE, ("message",), True),
         (MESSAGE, ("report",), False),
+        (MMS_REPORT, ("mms-report",), True),
+        (MMS_REPORT, ("report", "message"), False),
+        (REPORT, ("mms-report",), False),
+        (changed(MMS_REPORT, reason="read"), ("mms-report",), False),
+        (changed(MMS_REPORT, reason="read", report_bits=8), ("mms-report",), True),
     ],
 )
 def test_what_is_wanted(event: Any, events: tuple[Any, ...], is_wanted: bool) -> None:
@@ -94,6 +103,20 @@ def test_any_text_is_packed(text: str) -> None:
     posting = read_posting(MailPush(ENDPOINT).render(changed(MESSAGE, text=text), 1, 0))
     assert posting.message is not None
     assert posting.message.text == text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+@given(subject=TEXTS, name=TEXTS)
+def test_any_mms_is_packed(subject: str, name: str) -> None:
+    content = Content(
+        sha256="a" * 64, size=9,
+        parts=(Part(name=name, content_type="text/plain", size=1, offset=2, sha256="b" * 64),),
+    )  # fmt: skip
+    mms = Mms(subject=subject, to=(name,), content=content, expires_at_ms=5)
+    message = changed(MESSAGE, mms=mms, data=b"\xff", udh=b"\x00")
+    assert read_posting(MailPush(ENDPOINT).render(message, 1, 0)).message == changed(
+        message,
+        mms=msgspec.convert(mended(msgspec.to_builtins(mms)), Mms),
+    )
 
 
 @pytest.mark.parametrize(
