@@ -17,7 +17,7 @@ from typing import Final
 
 import msgspec
 
-from homing.api.client_address import address_behind, client_address, is_within
+from homing.api.client_address import address_behind
 from homing.api.direct import Reply
 from homing.api.form_content import read_content
 from homing.api.form_parameters import (
@@ -30,24 +30,17 @@ from homing.api.form_parameters import (
     read_parameters,
     text,
 )
-from homing.api.gateway import Gateway
-from homing.api.login import RETRY_AFTER_S
-from homing.api.plain import (
-    CLOSE,
-    STATUS,
-    BodyTooLong,
-    Disconnected,
-    Headers,
-    Receive,
-    Scope,
-    Send,
-    answer,
-    answer_line,
-    as_line,
-    header,
-    not_allowed,
-    read_body,
+from homing.api.form_request import (
+    NOT_STORED,
+    answered,
+    check_address,
+    log_in,
+    refused,
+    request_parameters,
+    stored,
 )
+from homing.api.gateway import Gateway
+from homing.api.plain import Receive, Scope, Send, not_allowed
 from homing.engine.submit import ALL_REPORTS, Accepted, Batch, Idempotency, Wish, compose
 from homing.model.account import Account
 from homing.model.errors import Refusal
@@ -59,10 +52,6 @@ LONGEST_VALIDITY_S: Final = 63 * 7 * 86_400
 _LONGEST_SUBMITID: Final = 128
 _BREATH: Final = 500
 """Recipients of a broadcast that are composed before others get the loop."""
-
-_FORM: Final = b"application/x-www-form-urlencoded"
-_NOT_STORED: Final = Refusal("unavailable", "the message could not be stored, try again")
-_TOO_FAST: Final[Headers] = ((b"retry-after", str(RETRY_AFTER_S).encode()),)
 
 
 class FormFace:
@@ -98,10 +87,10 @@ class FormFace:
             account = gateway.logins.known(name, password, address)
             if account is None:
                 return False
-            _check_address(account, address)
+            check_address(account, address)
             batch = self._batch_of_one(account, parameters)
         except Refusal as refusal:
-            reply(*_refused(refusal))
+            reply(*refused(refusal))
         else:
             gateway.submit.accept(batch, partial(_reply_outcome, reply))
         return True
@@ -121,29 +110,16 @@ class FormFace:
         send: Send,
     ) -> None:
         """Log in, take the request, and answer with its result or with what is wrong."""
-        try:
-            if self._gateway.is_draining():
-                await answer_line(send, 503, "the gateway is about to stop, try again", CLOSE)
-                return
-            parameters = await request_parameters(scope, receive, self._gateway.max_body_bytes)
-            account = await self._login(scope, parameters)
-            body = await take(account, parameters)
-        except WRONG as wrong:
-            await answer_wrong(send, wrong, self._gateway.max_body_bytes)
-        except Disconnected:
-            pass
-        else:
-            await answer(send, 200, body)
 
-    async def _login(self, scope: Scope, parameters: Parameters) -> Account:
-        address = client_address(scope, self._gateway.trusted_proxies)
-        name, password = credential(parameters, "user"), credential(parameters, "pass")
-        account = await self._gateway.logins.account(name, password, address)
-        _check_address(account, address)
-        return account
+        async def whole() -> bytes:
+            parameters = await request_parameters(scope, receive, self._gateway.max_body_bytes)
+            account = await log_in(self._gateway, scope, parameters)
+            return await take(account, parameters)
+
+        await answered(self._gateway, send, whole)
 
     async def _send_one(self, account: Account, parameters: Parameters) -> bytes:
-        return await self._stored(self._batch_of_one(account, parameters))
+        return await stored(self._gateway, self._batch_of_one(account, parameters))
 
     def _batch_of_one(self, account: Account, parameters: Parameters) -> Batch:
         submission = compose(self._gateway.ids.next(), account.name, self._wish(parameters))
@@ -168,7 +144,8 @@ class FormFace:
                 raise
             wrong = refusal  # a repetition gets its first answer, even if all else differs (mx §3)
         once = Idempotency(face="bulksend", key=submitid, fingerprint="", renews=True) if submitid else None
-        return await self._stored(
+        return await stored(
+            self._gateway,
             Batch(
                 account=account,
                 metered=account.metered,
@@ -176,7 +153,7 @@ class FormFace:
                 answer=b"\n".join(lines),
                 idempotency=once,
                 otherwise=wrong,
-            )
+            ),
         )
 
     async def _compose_all(
@@ -225,68 +202,12 @@ class FormFace:
             single_shot=flag(parameters, "billingsingleshot") or flag(parameters, "mxbillingsingleshot"),
         )
 
-    async def _stored(self, batch: Batch) -> bytes:
-        """Wait until a batch is durable; its answer, or that of the request which it repeats."""
-        future: asyncio.Future[Accepted | Exception] = asyncio.get_running_loop().create_future()
-
-        def done(outcome: Accepted | Exception) -> None:
-            if not future.done():  # the request may have been cancelled by a shutdown
-                future.set_result(outcome)
-
-        self._gateway.submit.accept(batch, done)
-        outcome = await future
-        if isinstance(outcome, Accepted):
-            return outcome.answer
-        raise outcome if isinstance(outcome, Refusal) else _NOT_STORED
-
-
-def _check_address(account: Account, address: str) -> None:
-    if account.allowed_addresses and not is_within(address, account.allowed_addresses):
-        raise Refusal("forbidden", "this account may not send from your address")
-
-
-async def request_parameters(scope: Scope, receive: Receive, limit: int) -> Parameters:
-    """The parameters of a request, from its query and the form in its body. Raises what is in ``WRONG``."""
-    if scope["method"] in ("GET", "HEAD"):
-        return read_parameters(scope["query_string"])
-    kind = header(scope, b"content-type").partition(b";")[0].strip()
-    if kind not in (_FORM, b""):
-        raise UnreadableBody(f"send the parameters as {_FORM.decode()}")
-    if header(scope, b"content-encoding") not in (b"", b"identity"):
-        raise UnreadableBody("send the parameters without content encoding")
-    body = await read_body(scope, receive, limit)
-    return read_parameters(scope["query_string"], body.rstrip(b"\r\n"))
-
-
-class UnreadableBody(Exception):
-    """A body of a kind that this face does not read; the text says what it reads."""
-
-
-WRONG: Final = (Refusal, BodyTooLong, UnreadableBody)
-"""What may be wrong with a request, to be answered by ``answer_wrong``."""
-
-
-async def answer_wrong(send: Send, wrong: Exception, limit: int) -> None:
-    """Say in one line what is wrong; ``limit`` is that of bodies."""
-    if isinstance(wrong, Refusal):
-        await answer(send, *_refused(wrong))
-    elif isinstance(wrong, BodyTooLong):
-        await answer_line(send, 413, f"the body is longer than {limit} octets", CLOSE)
-    else:
-        await answer_line(send, 415, str(wrong), CLOSE)
-
-
-def _refused(refusal: Refusal) -> tuple[int, bytes, Headers]:
-    """Status, line and headers of the answer that says what is wrong."""
-    headers = _TOO_FAST if refusal.kind == "too_fast" else ()
-    return STATUS[refusal.kind], as_line(refusal.text), headers
-
 
 def _reply_outcome(reply: Reply, outcome: Accepted | Exception) -> None:
     if isinstance(outcome, Accepted):
         reply(200, outcome.answer, ())
     else:
-        reply(*_refused(outcome if isinstance(outcome, Refusal) else _NOT_STORED))
+        reply(*refused(outcome if isinstance(outcome, Refusal) else NOT_STORED))
 
 
 def _report_bits(parameters: Parameters) -> int:

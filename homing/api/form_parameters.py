@@ -48,6 +48,11 @@ def _unescaped(written: str) -> bytes:
 
 def credential(parameters: Mapping[str, bytes], name: str) -> str:
     """A user name or password: UTF-8, as it was set, when it can be that, else the interface's charset."""
+    return unicode_text(parameters, name)
+
+
+def unicode_text(parameters: Mapping[str, bytes], name: str) -> str:
+    """A text in UTF-8, or in the interface's charset when it cannot be that; empty when absent."""
     octets = parameters.get(name, b"")
     try:
         return octets.decode("utf-8")
@@ -67,7 +72,11 @@ def line(parameters: Mapping[str, bytes], name: str) -> str:
     """A text for records: what is no character to be seen is dropped."""
     if name not in parameters:
         return ""
-    written = text(parameters, name)
+    return shown_only(text(parameters, name))
+
+
+def shown_only(written: str) -> str:
+    """What of a text is to be seen."""
     return written if written.isprintable() else "".join(filter(str.isprintable, written))
 
 

@@ -19,6 +19,7 @@ from homing.wire.content_link import ContentLinks
 if TYPE_CHECKING:
     from homing.api.login import Logins
     from homing.api.mm7_door import Relay
+    from homing.api.mms_send import MmsSending
     from homing.engine.contents import Contents
     from homing.engine.mailbox import Mailbox
     from homing.engine.records import Records
@@ -62,6 +63,8 @@ class Gateway:
     sub_accounts: SubAccounts
     relays: Mapping[str, Relay]
     """MM7 links by name."""
+    mms: MmsSending
+    """What it takes to send an MMS."""
     test_endpoint: Callable[[Endpoint], Awaitable[Answer]]
     """Push a marked sample event to an endpoint, once, and tell what it answered."""
     check_url: Callable[[str], Sequence[str]]

@@ -12,8 +12,8 @@ from collections.abc import Mapping
 from typing import Final
 
 from homing.api.content_answer import METHODS, ContentAnswers, Selected
-from homing.api.form import WRONG, answer_wrong
 from homing.api.form_parameters import read_parameters, text
+from homing.api.form_request import WRONG, answer_wrong
 from homing.api.gateway import Gateway
 from homing.api.mms_retrieve import whole
 from homing.api.plain import Headers, Receive, Scope, Send, not_allowed

@@ -9,8 +9,8 @@ from typing import Final
 
 from homing.api.client_address import client_address
 from homing.api.content_answer import ContentAnswers, Selected
-from homing.api.form import WRONG, answer_wrong, request_parameters
 from homing.api.form_parameters import Parameters, credential, event_id
+from homing.api.form_request import WRONG, answer_wrong, request_parameters
 from homing.api.gateway import Gateway
 from homing.api.plain import Disconnected, Headers, Receive, Scope, Send, not_allowed
 from homing.engine.records import FoundContent

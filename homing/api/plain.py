@@ -86,8 +86,13 @@ async def read_body(scope: Scope, receive: Receive, limit: int) -> bytes:
 
 def header(scope: Scope, name: bytes) -> bytes:
     """The value of a header in lower case; empty when there is none."""
+    return raw_header(scope, name).lower()
+
+
+def raw_header(scope: Scope, name: bytes) -> bytes:
+    """The same as it was written."""
     for key, value in scope["headers"]:
         if key == name:
             found: bytes = value
-            return found.strip().lower()
+            return found.strip()
     return b""

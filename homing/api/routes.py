@@ -16,6 +16,7 @@ from homing.api.mm7_door import PREFIX as MM7_PREFIX
 from homing.api.mm7_door import Mm7Door
 from homing.api.mms_content import ContentFace
 from homing.api.mms_retrieve import RetrieveFace
+from homing.api.mms_send import MmsSendFace
 from homing.api.operations import METHODS, Operations
 from homing.api.plain import App, Receive, Scope, Send, answer_line
 from homing.api.soap import SoapFace
@@ -32,6 +33,8 @@ ROUTES = (
     Route(("GET", "POST"), "/SMSSend", "send one message"),
     Route(("GET", "POST"), "/sms/v1/send", "the same under its newer name"),
     Route(("POST",), "/sms/v1/bulksend", "send one message to many recipients"),
+    Route(("GET", "POST"), "/SendMMS", "send one MMS"),
+    Route(("GET", "POST"), "/mms/v1/send", "the same under its newer name"),
     Route(("GET", "HEAD", "POST"), "/RetrieveMMS", "get the content of an MMS"),
     Route(("GET", "HEAD", "POST"), "/mms/v1/http/retrieve", "the same under its newer name"),
     Route(("GET", "HEAD"), "/mms/v1/content/{event}/{number}", "get it, or a part of it, by a signed link"),
@@ -53,6 +56,7 @@ class Application:
 
     def __init__(self, gateway: Gateway) -> None:
         form = FormFace(gateway)
+        send_mms = MmsSendFace(gateway)
         operations = Operations(gateway)
         answers = ContentAnswers(gateway)
         retrieve = RetrieveFace(gateway, answers)
@@ -60,6 +64,8 @@ class Application:
             "/SMSSend": form.send_one,
             "/sms/v1/send": form.send_one,
             "/sms/v1/bulksend": form.send_many,
+            "/SendMMS": send_mms,
+            "/mms/v1/send": send_mms,
             "/RetrieveMMS": retrieve,
             "/mms/v1/http/retrieve": retrieve,
             "/healthz": operations.healthz,

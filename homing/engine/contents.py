@@ -50,6 +50,9 @@ class Spool(Protocol):
     def read(self, piece: Piece) -> bytes:
         """The octets of a part."""
 
+    def read_at(self, offset: int, size: int) -> bytes:
+        """So many octets from there on; fewer at the end of what was written."""
+
     def copy(self, piece: Piece) -> Iterator[bytes]:
         """The octets of a part, in chunks."""
 

@@ -25,6 +25,7 @@ from homing.node.contents import content_links
 from homing.node.core import Core
 from homing.node.listeners import Listener, bind
 from homing.node.metrics import exposition
+from homing.node.mms_sending import mms_sending
 from homing.node.networks import Networks
 from homing.node.pop3 import Pop3
 from homing.node.relays import make_receivers, make_relays
@@ -208,6 +209,7 @@ class Node:
             links=lambda account: content_links(settings, account),
             sub_accounts=StoreSubAccounts(self._database, core.ids.next),
             relays=make_relays(settings, self._receivers),
+            mms=mms_sending(settings, core),
             test_endpoint=self.test_endpoint,
             check_url=lambda url: check_url(url, allow_private_networks=allow_private),
             has_relay=bool(settings.smtp.host),

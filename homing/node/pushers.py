@@ -1,10 +1,14 @@
-"""Both transports towards customers as one: what goes to a URL by HTTP, what goes to an address by mail."""
+"""Both transports towards customers as one: what goes to a URL by HTTP, what goes to an address by mail.
+
+Beside them what fetches from a URL: it has the same certificates and address rules.
+"""
 
 import asyncio
 import ssl
 
 from homing.config import PushSettings, Settings
 from homing.engine.contents import OpenContent
+from homing.push.fetch import Fetcher
 from homing.push.http import HttpPush, client_context
 from homing.push.mail import Done, MailPusher, Relay
 from homing.push.streaming import no_content
@@ -35,6 +39,12 @@ class Pushers:
             max_answer_bytes=push.max_answer_bytes,
             open_content=open_content,
         )
+        self.fetcher = Fetcher(
+            ssl_context=self.http.ssl_context,
+            source_address=push.source_address or None,
+            allow_private_networks=push.allow_private_networks,
+            give_up_s=settings.mms.fetch_s,
+        )
         self.mail = MailPusher(
             loop,
             _relay(settings),
@@ -59,7 +69,8 @@ class Pushers:
     def reload(self) -> None:
         """Read certificates anew; what cannot be read is an ``OSError``, and the former ones stay."""
         http, mail = _http_context(self._settings.push), _mail_context(self._settings)
-        self.http.ssl_context, self.mail.ssl_context = http, mail
+        self.http.ssl_context = self.fetcher.ssl_context = http
+        self.mail.ssl_context = mail
 
 
 def mail_sender(settings: Settings) -> str:

@@ -10,10 +10,6 @@ queued here but what waits for its connection. Nothing that fails raises: it is 
 """
 
 import asyncio
-import errno
-import ipaddress
-import os
-import socket
 import ssl
 from time import monotonic
 from typing import NamedTuple
@@ -22,6 +18,7 @@ from homing.engine.contents import OpenContent
 from homing.model.delivery import ANSWER_CAP, Answer
 from homing.push.addresses import ForbiddenAddress, Lookup, Resolver, system_lookup
 from homing.push.connection import Connection, Counters, Done, Pool, Push, hand_over
+from homing.push.dialling import describe_failure, dial, read_source
 from homing.push.streaming import StreamingConnection, Streams, no_content
 from homing.wire.streamed import Streamed
 from homing.wire.target import Target
@@ -68,7 +65,7 @@ class HttpPush:
         self._loop = loop
         self.ssl_context = ssl_context or client_context()
         """Used by connections from now on; may be exchanged when certificates are reloaded."""
-        self._source = None if source_address is None else ipaddress.ip_address(source_address)
+        self._source = read_source(source_address)
         self._resolver = Resolver(allow_private_networks=allow_private_networks, lookup=lookup)
         self._expect_s = expect_s
         self._give_up_s = give_up_s
@@ -188,60 +185,15 @@ class HttpPush:
             pool.release(connection)
 
     async def _dial(self, pool: Pool) -> Connection:
-        """Tries the addresses of the target in turn, each for its share of the time."""
-        target = pool.target
-        addresses = await self._resolver.resolve(target.host)
-        local = None
-        if self._source is not None:
-            local = (str(self._source), 0)
-            version = self._source.version
-            addresses = tuple(each for each in addresses if (":" in each) == (version == 6))
-            if not addresses:
-                raise OSError(errno.EADDRNOTAVAIL, "")
-        is_tls = target.scheme == "https"
-        until_s = monotonic() + self._connect_s
-        failure: OSError | None = None
-        for number, address in enumerate(addresses):
-            share_s = (until_s - monotonic()) / (len(addresses) - number)
-            try:
-                async with asyncio.timeout(share_s):
-                    _, connection = await self._loop.create_connection(
-                        lambda: self._make_connection(pool),
-                        address,
-                        target.port,
-                        ssl=self.ssl_context if is_tls else None,
-                        server_hostname=target.host if is_tls else None,
-                        local_addr=local,
-                    )
-            except OSError as error:
-                failure = error
-            else:
-                self._resolver.prefer(target.host, address)
-                return connection
-        assert failure is not None
-        raise failure
+        return await dial(
+            pool.target,
+            lambda: self._make_connection(pool),
+            resolver=self._resolver,
+            source=self._source,
+            context=self.ssl_context,
+            connect_s=self._connect_s,
+        )
 
     def _make_connection(self, pool: Pool) -> Connection:
         settings = (pool, self.counters, self._expect_s, self._body_cap, self._kept_bytes)
         return StreamingConnection(self._streams, *settings) if pool.is_streaming else Connection(*settings)
-
-
-def describe_failure(error: Exception) -> str:
-    """Why no connection came about, in a few words that repeat nothing of the request."""
-    if isinstance(error, ForbiddenAddress):
-        return str(error)
-    if isinstance(error, ssl.SSLCertVerificationError):
-        return f"tls: {error.verify_message}"
-    if isinstance(error, ssl.SSLError):
-        return f"tls: {(error.reason or 'handshake failed').replace('_', ' ').lower()}"
-    if isinstance(error, socket.gaierror | UnicodeError):
-        return "name not found"
-    if isinstance(error, TimeoutError):
-        return "connect timeout"
-    if isinstance(error, ConnectionRefusedError):
-        return "connect refused"
-    if isinstance(error, ConnectionResetError):
-        return "closed before the answer"
-    if isinstance(error, OSError) and error.errno:
-        return f"connect failed: {os.strerror(error.errno).lower()}"
-    return "connect failed"

@@ -54,9 +54,13 @@ class DiskSpool:
 
     def read(self, piece: Piece) -> bytes:
         """The octets of a part."""
+        return self.read_at(piece.offset, piece.size)
+
+    def read_at(self, offset: int, size: int) -> bytes:
+        """So many octets from there on; fewer at the end of what was written."""
         with disk_errors():
             self._file.flush()
-            return os.pread(self._file.fileno(), piece.size, piece.offset)
+            return os.pread(self._file.fileno(), size, offset)
 
     def copy(self, piece: Piece) -> Iterator[bytes]:
         """The octets of a part, in chunks."""

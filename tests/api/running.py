@@ -22,6 +22,7 @@ from sqlalchemy import Table, select
 from homing.api.direct import DirectProtocol
 from homing.api.gateway import Gateway, Health
 from homing.api.login import Logins
+from homing.api.mms_send import MmsSending
 from homing.api.plain import Receive, Scope, Send
 from homing.api.routes import Application
 from homing.engine.contents import Contents, OpenContent
@@ -29,6 +30,7 @@ from homing.engine.credentials import hash_api_key, hash_password, make_token
 from homing.engine.directory import Directory
 from homing.engine.fanout import Claim
 from homing.engine.mailbox import Mailbox
+from homing.engine.mms_content import Limits
 from homing.engine.polling import PollingRule
 from homing.engine.rows import submission_of
 from homing.engine.submit import Submit
@@ -36,6 +38,7 @@ from homing.model.account import Account, Endpoint
 from homing.model.clock import Ids
 from homing.model.delivery import Answer
 from homing.model.message import Submission
+from homing.push.fetch import Fetcher
 from homing.store import tables as t
 from homing.store.customers import add_account, change_account, load_directory
 from homing.store.database import Database
@@ -48,6 +51,9 @@ from homing.wire.mail import MailWriter
 FAILURES_PER_MIN = 10
 MAX_BULK = 1000
 MAX_BODY_BYTES = 65_536
+MAX_PART_BYTES = 2_000_000
+MAX_MESSAGE_BYTES = 3_000_000
+FETCH_S = 2.0
 LINK_S = 3600
 PASSWORD = "s3cret"
 INBOUND_PASSWORD = "inb0und"
@@ -160,6 +166,13 @@ class RunningGateway:
             test_endpoint=self._test_endpoint,
             check_url=lambda url: ("a forbidden address",) if "10.0.0.1" in url else (),
             sub_accounts=StoreSubAccounts(self.database, self.ids.next),
+            mms=MmsSending(
+                contents=self.contents,
+                threads=self._threads,
+                fetch=Fetcher(allow_private_networks=True, give_up_s=FETCH_S).fetch,
+                limits=Limits(part=MAX_PART_BYTES, message=MAX_MESSAGE_BYTES),
+                retention_ms=7 * 86_400_000,
+            ),
             has_relay=True,
             health=lambda: self.health,
             is_draining=lambda: self.health.draining,

@@ -6,7 +6,8 @@ from tests.docs.pages import ROOT, bare, page, tables
 
 
 def test_every_route_is_documented() -> None:
-    text = "".join(map(page, ("http-smssend.md", "http-retrievemms.md", "upside.md")))
+    pages = ("http-smssend.md", "http-sendmms.md", "http-retrievemms.md", "upside.md")
+    text = "".join(map(page, pages))
     text += (ROOT / "docs" / "how-to" / "connect-an-mmsc.md").read_text("utf-8")
     text += page("metrics.md").replace("`GET /", "`/")
     assert [route.path for route in routes.ROUTES if f"`{route.path}`" not in text] == []

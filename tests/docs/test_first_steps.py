@@ -268,11 +268,11 @@ def test_the_steps_of_receiving_mms(tmp_path: Path, with_php: bool) -> None:
         listed = until(t, "python -m zipfile")
         assert [part for part in parts if part not in listed] == []
         until(t, "homing simulate mms")
-        assert set(t.hear("MMS").split()[3:]) == {*parts, "manifest"}
+        assert set(t.hear("MMS").split()[3:]) >= {*parts, "manifest"}  # the first one unpacks there too
         if with_php:
             until(t, "homing simulate mms")
             for _ in range(2):
-                assert set(t.hear("MMS").split()[3:]) == {*parts, "manifest", "mms.zip"}
+                assert set(t.hear("MMS").split()[3:]) >= {*parts, "manifest", "mms.zip"}
 
 
 def test_the_steps_of_reports_by_email(tmp_path: Path) -> None:

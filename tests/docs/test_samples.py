@@ -14,8 +14,11 @@ from wsgiref.simple_server import WSGIRequestHandler, make_server
 import pytest
 
 from homing.config import check
+from homing.engine.mms_content import Limits
+from homing.engine.mms_zip_reader import unpack
 from homing.model.account import Endpoint
 from homing.model.delivery import Event
+from homing.store.blobs import LocalBlobs
 from homing.wire.push import prepare
 from tests.docs.events import MESSAGE, REPORT
 from tests.docs.pages import ROOT, Block, blocks
@@ -44,6 +47,22 @@ def test_configuration_is_valid(block: Block, tmp_path: Path) -> None:
 def test_the_receiver_of_the_tutorial_is_the_one_in_the_file() -> None:
     (shown,) = (b for b in blocks("python") if b.page.name == "first-reports.md")
     assert shown.text == (ROOT / "docs" / "tutorial" / "receiver.py").read_text()
+
+
+def test_the_content_zip_of_the_sendmms_page_is_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (made,) = (block for block in blocks("python") if block.page.name == "http-sendmms.md")
+    parts = {"show.smil": b"<smil/>", "beach.jpg": bytes(1000), "words.txt": b"Hi"}
+    for name, octets in parts.items():
+        (tmp_path / name).write_bytes(octets)
+    monkeypatch.chdir(tmp_path)
+    exec(made.text, {})
+    spool = LocalBlobs(tmp_path / "mms").spool()
+    spool.write((tmp_path / "holidays.zip").read_bytes())
+    chosen = unpack(spool, spool.end_part(), Limits(part=1000, message=2000))
+    assert {each.name: spool.read(each.piece) for each in chosen} == parts
+    spool.close()
 
 
 def push(port: int, format_: str, event: Event) -> bytes:

@@ -71,6 +71,9 @@ def test_only_the_chosen_parts_are_kept(shelf: Shelf) -> None:
     spool, chosen = spooled(shelf.contents)
     assert spool.read(chosen[1].piece) == b"Hi"
     assert b"".join(spool.copy(chosen[0].piece)) == PARTS[0][2]
+    assert spool.read_at(1000, 2000) == PARTS[0][2][1000:3000]
+    assert spool.read_at(spool.size - 1, 2000) == b"i"
+    assert spool.read_at(spool.size + 1, 2000) == b""
     assert spool.size == sum(len(octets) for _name, _type, octets in PARTS)
     assert [part.name for part in shelf.contents.keep(spool, chosen[1:2]).parts] == ["words.txt"]
     spool.close()
