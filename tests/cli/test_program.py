@@ -163,7 +163,7 @@ def test_migrate_makes_a_store_or_leaves_it(
         homing.config.write_text(config_text(url))
     assert homing.json("migrate") == {"from": None, "to": "0003"}
     assert homing.json("migrate") == {"from": "0003", "to": "0003"}
-    assert "at revision 0002" in homing("migrate")
+    assert "at revision 0003" in homing("migrate")
     database = homing.open()
     with database.writing() as connection:
         connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
