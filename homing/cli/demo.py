@@ -1,8 +1,9 @@
 """``homing demo``: the main job, shown on one machine in a minute.
 
-A node with its built-in network simulator, a sample receiver in the customer's place, and a customer who
-submits over HTTP: every report and reply is shown as it is pushed. Everything is on loopback and in a
-temporary directory that is removed at the end. ``--once`` ends after one of each; exit 1 when one is missing.
+A node with its built-in network simulators, a sample receiver in the customer's place, and a customer who
+submits over HTTP: every report, reply and MMS is shown as it is pushed, the MMS retrieved and unpacked.
+Everything is on loopback and in a temporary directory that is removed at the end. ``--once`` ends after one of
+each; exit 1 when one is missing.
 """
 
 import asyncio
@@ -17,12 +18,14 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
-from urllib.parse import quote_plus
+from urllib.parse import quote_plus, urljoin
 
 import uvloop
 from rich.console import Console
 from rich.panel import Panel
 
+from homing.cli import demo_mms
+from homing.cli.demo_mms import MmsPush
 from homing.config import HttpSettings, LogSettings, NodeSettings, PushSettings, Settings
 from homing.engine.enrol import EndpointWish, make_account, make_endpoint
 from homing.model.account import Number
@@ -45,7 +48,7 @@ STEPS = (
 )
 """Recipient and text of what the customer submits; the last digits decide the fate in the simulator."""
 
-Push = ReportPush | MessagePush
+Push = ReportPush | MessagePush | MmsPush
 
 
 class _Receiver(BaseHTTPRequestHandler):
@@ -56,9 +59,10 @@ class _Receiver(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         try:
-            self.pushes.put(parse_push(self.path))
+            is_mms = self.path.startswith(demo_mms.PATH)
+            self.pushes.put(demo_mms.read_push(self.path) if is_mms else parse_push(self.path))
             status, body = 200, ANSWER
-        except NotAPush as error:
+        except (NotAPush, ValueError) as error:
             status, body = 400, str(error).encode()
         self.send_response(status)
         self.send_header("Content-Length", str(len(body)))
@@ -79,6 +83,7 @@ class Demo:
         self.submitted = 0
         self.reports = 0
         self.messages = 0
+        self.pictures = 0
 
     def introduce(self, receiver_url: str) -> None:
         target = f"{self._url}/SMSSend?user=demo&pass={PASSWORD}&smsto=447700900950&smsmsg=Hello&report=7"
@@ -117,18 +122,45 @@ class Demo:
                 self.reports += 1
                 colour = "green" if push.status == "DELIVERED" else "yellow"
                 self._say(colour, "report", f"{push.submission}  {push.status}  (event {push.id})")
+            elif isinstance(push, MmsPush) and push.is_mms:
+                self._retrieve(push)
             else:
                 self.messages += 1
-                self._say("magenta", "received", f"from {push.sender} to {push.recipient}: {push.text}")
+                text = push.says if isinstance(push, MmsPush) else push.text
+                self._say("magenta", "received", f"from {push.sender} to {push.recipient}: {text}")
             if self.has_all and self.is_satisfied:
                 return
+
+    def bring_mms(self) -> None:
+        """Let a phone send a picture."""
+        if not demo_mms.bring(self._url, SHORT_CODE):
+            self._console.print("[red]The node did not take the MMS.[/]")
+
+    def _retrieve(self, push: MmsPush) -> None:
+        """What a customer does with an MMS: fetch it by its id, and unpack it."""
+        self._say("magenta", "MMS", f"{push.id}  from {push.sender} to {push.recipient}: {push.says}")
+        try:
+            parts = demo_mms.retrieve(self._url, "demo", push.id)
+        except (OSError, urllib.error.URLError) as error:
+            self._console.print(f"[red]RetrieveMMS failed: {error}[/]")
+            return
+        self.pictures += sum(part.content_type.startswith("image/") for part in parts)
+        listed = ", ".join(f"{part.name} ({part.size:,})" for part in parts)
+        self._say("cyan", "retrieved", f"{push.id}  {listed}")
 
     is_satisfied = False
     """Whether to return from ``show`` as soon as there was one of each."""
 
     @property
     def has_all(self) -> bool:
-        return bool(self.submitted and self.reports >= len(STEPS) and self.messages)
+        return bool(self.submitted and self.reports >= len(STEPS) and self.messages and self.pictures)
+
+    @property
+    def tally(self) -> str:
+        return (
+            f"{self.submitted} submitted, {self.reports} reports, {self.messages} replies, "
+            f"{self.pictures} pictures."
+        )
 
     def _say(self, colour: str, word: str, text: str) -> None:
         at = time.strftime("%H:%M:%S")
@@ -154,13 +186,12 @@ def _once(demo: Demo, console: Console) -> int:
     demo.is_satisfied = True
     for recipient, text in STEPS:
         demo.submit(recipient, text)
+    demo.bring_mms()
     demo.show(WAIT_S)
     if demo.has_all:
-        console.print("[green]One of each came home: submission, report, reply.[/]")
+        console.print("[green]One of each came home: report, reply, MMS.[/]")
         return 0
-    console.print(
-        f"[red]Missing: {demo.submitted} submitted, {demo.reports} reports, {demo.messages} replies.[/]"
-    )
+    console.print(f"[red]Missing: {demo.tally}[/]")
     return 1
 
 
@@ -171,8 +202,10 @@ def _go_on(demo: Demo, console: Console) -> int:
             for recipient, text in STEPS:
                 demo.submit(recipient, text)
                 demo.show(4.0)
+            demo.bring_mms()
+            demo.show(4.0)
     except KeyboardInterrupt:
-        console.print(f"\n{demo.submitted} submitted, {demo.reports} reports, {demo.messages} replies.")
+        console.print(f"\n{demo.tally}")
     return 0
 
 
@@ -202,12 +235,17 @@ def _port_for_http() -> int:
 def _enrol_customer(settings: Settings, receiver_url: str) -> None:
     """What ``homing account add``, ``endpoint add`` and ``number add`` do."""
     database = open_store(settings.node.store_url)
-    account, _secrets = make_account("demo", password=PASSWORD)
-    wish = EndpointWish(account="demo", events=("report", "message"), format="mx", url=receiver_url)
+    account, _secrets = make_account("demo", password=PASSWORD, inbound_password=demo_mms.INBOUND_PASSWORD)
+    reports = EndpointWish(account="demo", events=("report",), format="mx", url=receiver_url)
+    messages = EndpointWish(
+        account="demo", events=("message",), format="mx-mms",
+        url=urljoin(receiver_url, demo_mms.PATH),
+    )  # fmt: skip
     try:
         with database.writing() as connection:
             customers.add_account(connection, account)
-            customers.add_endpoint(connection, make_endpoint(wish, lambda _url: ()))
+            for wish in (reports, messages):
+                customers.add_endpoint(connection, make_endpoint(wish, lambda _url: ()))
             customers.add_number(connection, Number(number=SHORT_CODE, account="demo"))
     finally:
         database.close()

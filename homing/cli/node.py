@@ -67,7 +67,12 @@ def check(config: Config = None, as_json: Json = False) -> None:
     """Check the configuration, and say all that is wrong with it, with line and key."""
     file = find_file(config, os.environ)
     problems = check_file(file, os.environ)
-    warnings = [] if problems else list(advice(load(file, os.environ)))
+    warnings: list[str] = []
+    if not problems:
+        from homing.node.contents import doubts
+
+        settings = load(file, os.environ)
+        warnings = [*advice(settings), *doubts(settings)]
     document = {
         "file": None if file is None else str(file),
         "ok": not problems,

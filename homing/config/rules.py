@@ -111,6 +111,15 @@ def across(settings: Settings) -> Iterator[tuple[str, Finding]]:
                 f"must not exceed [node] event_retention_d, {settings.node.event_retention_d}",
             ),
         )
+    if settings.mms.retention_d > settings.node.event_retention_d:
+        yield (
+            "mms",
+            Finding(
+                ("retention_d",),
+                f"must not exceed [node] event_retention_d, {settings.node.event_retention_d}",
+                "a content is found by its event",
+            ),
+        )
 
 
 def advice(settings: Settings) -> Iterator[str]:

@@ -270,12 +270,17 @@ class MmsSettings(Section, frozen=True, kw_only=True):
         str,
         about(
             '"local" keeps contents in a directory; a URL like "s3://bucket/prefix" where S3 is spoken.',
-            pattern=r"^(local|s3://[a-z0-9][a-z0-9.-]{1,62}(/[A-Za-z0-9._/-]{0,200})?)\Z",
+            pattern=r"^(local|s3://[a-z0-9][a-z0-9.-]{1,62}(/[A-Za-z0-9_-][A-Za-z0-9._-]{0,99}){0,8}/?)\Z",
+            allowed='"local" or a URL like "s3://bucket/prefix"',
         ),
     ] = "local"
     directory: Annotated[
         Path | None,
-        about("Directory of contents; nodes of one store share it.", sample="mms", unset="mms in data_dir"),
+        about(
+            "Directory of contents, which nodes of one store share; with S3 of those on their way only.",
+            sample="mms",
+            unset="mms in data_dir",
+        ),
     ] = None
     s3_endpoint: Annotated[
         str,

@@ -13,6 +13,9 @@ from homing.model.mms import Content
 
 CHUNK: Final = 262_144
 """Octets that are read or copied at once."""
+ORPHAN_S: Final = 3_600.0
+"""A content that was kept stays this long though no row speaks of it: its row may be on its way."""
+_HEX: Final = frozenset("0123456789abcdef")
 
 
 class Piece(msgspec.Struct, frozen=True, kw_only=True):
@@ -80,10 +83,21 @@ class Contents(Protocol):
         """A content; ``FileNotFoundError`` when it is gone."""
 
     def remove(self, sha256: str, now_s: float) -> bool:
-        """Take a content away that no row speaks of; one that was just written stays. Whether it is gone."""
+        """Take a content away that no row speaks of; one that was just written stays. Whether it is gone.
+
+        What is kept later than ``ORPHAN_S`` before ``now_s`` stays, whatever happens at the same moment: who
+        takes the time, then finds no row, then removes, takes nothing of a row that is on its way.
+        """
 
     def old_names(self, now_s: float) -> Iterator[str]:
         """Contents that are old enough to be orphans, in the order of their names."""
 
     def clear_leftovers(self, now_s: float) -> int:
         """Take away what was on its way when a node died. How many were."""
+
+
+def check_name(sha256: str) -> str:
+    """The same, if it can be the name of a content; else ValueError."""
+    if len(sha256) != 64 or not set(sha256) <= _HEX:
+        raise ValueError("not the name of a content")
+    return sha256

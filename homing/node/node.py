@@ -30,6 +30,7 @@ from homing.node.pop3 import Pop3
 from homing.node.relays import make_receivers, make_relays
 from homing.push.addresses import check_url
 from homing.store import upkeep
+from homing.store.content_sweep import ContentSweep
 from homing.store.customers import load_directory
 from homing.store.database import Database
 from homing.store.records import StoreRecords
@@ -73,6 +74,7 @@ class Node:
         self._receivers = make_receivers(settings, self.core, lambda: self._is_draining)
         self._watching: asyncio.Task[None] | None = None
         self._upkeep: asyncio.Task[None] | None = None
+        self._content_sweep = ContentSweep(database, self.core.contents)
 
     async def start(self) -> None:
         """Returns when everything listens; links go on connecting by themselves."""
@@ -294,11 +296,13 @@ class Node:
                 event_retention_d=settings.node.event_retention_d,
                 dead_retention_d=settings.push.dead_retention_d,
                 mailbox_retention_d=settings.mailbox.retention_d,
+                contents=self._content_sweep,
                 now_ms=now_ms(),
                 rest=lambda: upkeep.rest_a_moment() or self._is_draining,
             )
         except Exception as error:
             log.warning("upkeep_not_done", error=str(error))
+        self.alarms.set("contents_unavailable", self._content_sweep.trouble)
 
     def _write_states(self, transaction: Transaction, states: list[dict[str, Any]]) -> None:
         assert isinstance(transaction, StoreTransaction)

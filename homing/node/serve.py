@@ -43,7 +43,11 @@ def serve(settings: Settings, *, migrate: bool = False, ready: Ready = lambda _p
 async def _run(settings: Settings, database: Database, ready: Ready) -> int:
     loop = asyncio.get_running_loop()
     told_to_end = asyncio.Event()
-    node = Node(settings, database)
+    try:
+        node = Node(settings, database)
+    except StoreUnavailable as error:  # the directory of contents cannot be made
+        log.error("node_not_started", error=str(error))
+        return 1
     for warning in advice(settings):
         log.warning("configuration_to_look_at", why=warning)
 

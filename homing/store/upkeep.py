@@ -15,6 +15,7 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Select,
+    Table,
     and_,
     bindparam,
     delete,
@@ -25,11 +26,13 @@ from sqlalchemy import (
     select,
 )
 
+from homing.engine.rows import mms_of
 from homing.model.clock import id_at
 from homing.model.delivery import DeliveryState
 from homing.model.report import FINAL
 from homing.store import customers, mailbox
 from homing.store import tables as t
+from homing.store.content_sweep import ContentSweep
 from homing.store.database import Database
 
 CHUNK = 500
@@ -64,6 +67,12 @@ class Swept(msgspec.Struct, frozen=True, kw_only=True):
     link_states: int = 0
     marks: int = 0
     """Of mails that no mailbox shows any more."""
+    expired_contents: int = 0
+    """Contents of MMS whose time was over: an event each."""
+    removed_contents: int = 0
+    """Contents that no event has any more, taken out of the content store."""
+    leftovers: int = 0
+    """Of MMS that were on their way in when a node died."""
 
 
 def rest_a_moment() -> bool:
@@ -78,13 +87,14 @@ def run_once(
     dead_retention_d: int,
     event_retention_d: int,
     mailbox_retention_d: int,
+    contents: ContentSweep,
     now_ms: int,
     rest: Callable[[], bool] = rest_a_moment,
 ) -> Swept:
     """Everything once. ``rest`` is called between transactions: it may wait, and says whether to stop."""
     dead_before_ms = now_ms - dead_retention_d * DAY_MS
     done_before_ms = now_ms - event_retention_d * DAY_MS
-    return Swept(
+    swept = Swept(
         ended=sum(_end_removed(database, rest)),
         dead_letters=sum(_expire_dead_letters(database, dead_before_ms, rest)),
         submissions=sum(_sweep(database, _done_submissions(done_before_ms), _forget_submissions, rest)),
@@ -93,6 +103,14 @@ def run_once(
         secrets=0 if rest() else _expire_secrets(database, now_ms),
         link_states=0 if rest() else _forget_link_states(database, now_ms - LINK_STATE_KEPT_MS),
         marks=sum(_forget_marks(database, now_ms - mailbox_retention_d * DAY_MS, rest)),
+    )
+    # Last: a content store may be far away, and slow.
+    of_contents = contents.run(now_ms, rest)
+    return msgspec.structs.replace(
+        swept,
+        expired_contents=of_contents.expired,
+        removed_contents=of_contents.removed,
+        leftovers=of_contents.leftovers,
     )
 
 
@@ -230,6 +248,7 @@ def _sweep(
 def _forget_submissions(connection: Connection, ids: Sequence[int]) -> None:
     reports = connection.scalars(select(_r.id).where(_r.submission.in_(ids))).all()
     _forget_deliveries(connection, reports)
+    _forget_contents(connection, t.submissions, ids)
     for table in (t.reports, t.receipts, t.segments):
         connection.execute(delete(table).where(table.c.submission.in_(ids)))
     connection.execute(delete(t.submissions).where(_s.id.in_(ids)))
@@ -237,7 +256,19 @@ def _forget_submissions(connection: Connection, ids: Sequence[int]) -> None:
 
 def _forget_messages(connection: Connection, ids: Sequence[int]) -> None:
     _forget_deliveries(connection, ids)
+    _forget_contents(connection, t.messages, ids)
     connection.execute(delete(t.messages).where(_m.id.in_(ids)))
+
+
+def _forget_contents(connection: Connection, table: Table, ids: Sequence[int]) -> None:
+    """Speak of their contents no more; those that nobody else speaks of are orphans then."""
+    carriers = connection.execute(
+        select(table.c.mms).where(table.c.id.in_(ids), table.c.mms.is_not(None))
+    ).all()
+    names = {mms.content.sha256 for row in carriers if (mms := mms_of(row)) is not None}
+    if names:
+        c = t.contents.c
+        connection.execute(delete(t.contents).where(c.sha256.in_(names), c.event.in_(ids)))
 
 
 def _forget_deliveries(connection: Connection, events: Sequence[int]) -> None:

@@ -135,6 +135,19 @@ def test_what_may_be_a_slip_is_a_warning(homing: Homing) -> None:
     assert homing.run("check").status == 1
 
 
+def test_a_directory_of_contents_that_cannot_be_made_is_a_warning_and_stops_the_start(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    (tmp_path / "homing.toml").write_text('[mms]\ndirectory = "file/mms"\n')
+    checked = run(tmp_path, "check")
+    assert checked.returncode == 0
+    assert checked.stderr == f"warning: contents of MMS: {tmp_path / 'file'} is no directory\n"
+    ran = run(tmp_path, "serve", "--json")
+    assert (ran.returncode, ran.stdout) == (1, "")
+    assert "node_not_started" in ran.stderr
+    assert "the content store: Not a directory" in ran.stderr
+    assert "Traceback" not in ran.stderr
+
+
 # --- init, migrate ---
 
 

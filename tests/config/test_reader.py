@@ -294,6 +294,12 @@ def test_everything_wrong_is_said_at_once_in_the_order_of_the_file(file: Path) -
         ("[node]\ndrain_s = " + "9" * 400, 2, "node.drain_s", "…"),
         ("[node]\nid = 1979-05-27", 2, "node.id", "whole number"),
         ('[node]\nstore = "redis://x"', 2, "node.store", "not of the right form"),
+        ('[mms]\nstore = "s3:bucket"', 2, "mms.store", 'expected "local" or a URL like'),
+        ('[mms]\nstore = "s3://bucket/a//b"', 2, "mms.store", "expected"),
+        ('[mms]\nstore = "s3://bucket/../b"', 2, "mms.store", "expected"),
+        ('[mms]\nstore = "s3://key:secret@bucket"', 2, "mms.store", "expected"),
+        ('[mms]\ns3_endpoint = "https://key:secret@host"', 2, "mms.s3_endpoint", "form"),
+        ('[mms]\ns3_access_key_id = "a"', 1, "mms.s3_secret_access_key", "a key has a name and a secret"),
         ("[push]\nlease_s = 60", 2, "push.lease_s", "must exceed give_up_s, 60 s, but is 60 s"),
         ("[push]\nexpect_s = 61", 2, "push.expect_s", "must not exceed"),
         ("[push]\nmax_in_memory = 10", 1, "push.max_in_memory_per_endpoint", "must not exceed"),
@@ -457,6 +463,7 @@ def test_addresses_to_listen_at() -> None:
         ('[pop3]\nlisten_tls = "127.0.0.1:8995"\n', "pop3.listen_tls"),
         ('[pop3]\nlisten = "127.0.0.1:8110"\nrequire_tls = true\n', "pop3.require_tls"),
         ("[node]\nevent_retention_d = 10\n", "mailbox.retention_d"),
+        ("[mms]\nretention_d = 91\n", "mms.retention_d"),
         ('[smtp]\nhost = "mail"\nfrom = "nobody"\n', "smtp.from"),
         ('[smtp]\npassword = "x"\n', "smtp.password"),
     ],
@@ -465,6 +472,13 @@ def test_what_is_wrong_between_sections(tmp_path: Path, text: str, key: str) -> 
     file = tmp_path / "homing.toml"
     file.write_text(text)
     assert [problem.key for problem in check(file, {})] == [key]
+
+
+@pytest.mark.parametrize("store", ["local", "s3://bucket", "s3://a.b-c/", "s3://bucket/a/b_c/D.e"])
+def test_a_content_store_is_local_or_a_bucket(tmp_path: Path, store: str) -> None:
+    file = tmp_path / "homing.toml"
+    file.write_text(f'[mms]\nstore = "{store}"\n')
+    assert load(file, {}).mms.store == store
 
 
 def test_a_key_may_be_a_word_of_the_language(tmp_path: Path) -> None:

@@ -35,7 +35,7 @@ def test_configuration_is_valid(block: Block, tmp_path: Path) -> None:
         text = text.replace(f"/etc/homing/{name}", name)
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text("postgresql://homing:password@db.example.net/homing")
-    for name in ("smsc.password", "relay.password"):
+    for name in ("smsc.password", "relay.password", "s3.key"):
         (tmp_path / name).write_text("s3cret\n")
     (tmp_path / "homing.toml").write_text(text)
     assert check(tmp_path / "homing.toml", {}) == []

@@ -223,7 +223,7 @@ def enrol(
 ) -> Endpoint:
     """An account with one endpoint and a number, as the commands make them."""
     database = open_store(store_url)
-    made, _secrets = make_account(account, password=PASSWORD)
+    made, _secrets = make_account(account, password=PASSWORD, inbound_password=PASSWORD)
     events: dict[str, object] = {"events": ("report", "message"), "format": "mx"}
     endpoint = make_endpoint(
         EndpointWish(account=account, url=url, **{**events, **wish}),  # type: ignore[arg-type]

@@ -3,8 +3,10 @@
 from collections.abc import Sequence
 from typing import Any
 
+import msgspec
 from sqlalchemy import Connection, insert, select
 
+from homing.model.mms import Content, Mms
 from homing.store import tables as t
 
 
@@ -51,6 +53,18 @@ def add_message(connection: Connection, id_: int, account: str | None = "acme", 
         "expected_parts": 1,
     }  # fmt: skip
     connection.execute(insert(t.messages).values(made | values))
+
+
+def add_content(
+    connection: Connection, event: int, sha256: str, account: str = "acme", **values: Any
+) -> None:
+    made: dict[str, Any] = {"account": account, "sha256": sha256, "event": event, "expires_at_ms": 0}
+    connection.execute(insert(t.contents).values(made | values))
+
+
+def mms_octets(sha256: str) -> bytes:
+    """What the row of a message or submission says of its MMS."""
+    return msgspec.msgpack.encode(Mms(content=Content(sha256=sha256, size=1), expires_at_ms=0))
 
 
 def add_delivery(connection: Connection, event: int, endpoint: int, **values: Any) -> None:

@@ -1,6 +1,8 @@
 """Upkeep: what is done goes when its time is over, what is open stays, and nothing is scanned for it."""
 
 from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from time import monotonic
 from typing import Any
 
@@ -12,6 +14,8 @@ from homing.model.clock import id_at, now_ms
 from homing.model.delivery import DeliveryState
 from homing.store import customers, reading, replay, upkeep
 from homing.store import tables as t
+from homing.store.blobs import LocalBlobs
+from homing.store.content_sweep import ContentSweep
 from homing.store.database import Database
 from homing.store.upkeep import DAY_MS, Swept, run_once
 from tests.store import rows
@@ -26,9 +30,17 @@ DEAD = {"state": int(DeliveryState.DEAD), "status": 500, "took_ms": 3}
 
 def sweep(database: Database, **values: Any) -> Swept:
     values = {"rest": lambda: False} | values
-    return run_once(
-        database, dead_retention_d=30, event_retention_d=90, mailbox_retention_d=30, now_ms=NOW, **values
-    )
+    with TemporaryDirectory() as place:
+        contents = ContentSweep(database, LocalBlobs(Path(place) / "mms"))
+        return run_once(
+            database,
+            dead_retention_d=30,
+            event_retention_d=90,
+            mailbox_retention_d=30,
+            contents=contents,
+            now_ms=NOW,
+            **values,
+        )
 
 
 def ids(connection: Connection, table: Table, column: str = "id") -> list[int]:
@@ -84,6 +96,23 @@ def test_what_is_done_goes_with_all_that_hangs_on_it(database: Database) -> None
             assert connection.scalar(select(func.count()).select_from(table)) == 0, table.name
         assert ids(connection, t.ledger) == [id_at(OLD) + 1000]
     assert sweep(database) == Swept()
+
+
+def test_the_contents_of_what_is_done_are_spoken_of_no_more(database: Database) -> None:
+    one, two, three = ("a" * 64, "b" * 64, "c" * 64)
+    with database.writing() as connection:
+        for n, (at_ms, name) in enumerate(((OLD, one), (FRESH, one), (FRESH, two))):
+            rows.add_message(connection, id_at(at_ms) + n, mms=rows.mms_octets(name))
+            rows.add_content(connection, id_at(at_ms) + n, name, expires_at_ms=NOW + DAY_MS)
+        add_done_submission(connection, id_at(OLD) + 1000, OLD, mms=rows.mms_octets(three))
+        rows.add_content(connection, id_at(OLD) + 1000, three, expires_at_ms=NOW + DAY_MS)
+        add_done_message(connection, id_at(OLD) + 2000, OLD)
+    assert sweep(database) == Swept(messages=2, submissions=1)
+    with database.reading() as connection:
+        left = connection.execute(
+            select(t.contents.c.event, t.contents.c.sha256).order_by(t.contents.c.event)
+        )
+        assert [tuple(row) for row in left] == [(id_at(FRESH) + 1, one), (id_at(FRESH) + 2, two)]
 
 
 def test_what_is_fresh_stays(database: Database) -> None:
@@ -298,7 +327,7 @@ def statements() -> Iterator[list[tuple[str, Any]]]:
     event.remove(Engine, "before_cursor_execute", note)
 
 
-_GROWING = {table.name for table in (*_OF_EVENTS, t.idempotency, t.ledger)}
+_GROWING = {table.name for table in (*_OF_EVENTS, t.contents, t.idempotency, t.ledger)}
 
 
 @pytest.mark.parametrize("store_url", ["sqlite"], indirect=True)
@@ -313,9 +342,14 @@ def test_nothing_that_grows_is_scanned(database: Database, statements: list[tupl
         customers.remove_endpoint(connection, endpoint)
         key = {"account": "a", "face": "f", "fingerprint": "", "answer": b"", "expires_at_ms": 1}
         connection.execute(insert(t.idempotency), [key | {"key": str(n)} for n in range(3)])
+        rows.add_message(connection, id_at(OLD) + 1, mms=rows.mms_octets("a" * 64))
+        rows.add_content(connection, id_at(OLD) + 1, "a" * 64, expires_at_ms=NOW + 1)
+        rows.add_content(connection, id_at(FRESH), "a" * 64)
     statements.clear()
     swept = sweep(database)
-    assert swept == Swept(ended=1, dead_letters=1, submissions=1, messages=1, idempotency_keys=3)
+    assert swept == Swept(
+        ended=1, dead_letters=1, submissions=1, messages=2, idempotency_keys=3, expired_contents=1
+    )
     asked = [(sql, values) for sql, values in statements if not sql.startswith(("BEGIN", "PRAGMA"))]
     assert len(asked) > 15
     with database.reading() as connection:
