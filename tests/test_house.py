@@ -5,7 +5,9 @@
 
 import ast
 import re
+import tomllib
 from collections.abc import Iterator
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
@@ -192,3 +194,27 @@ def test_what_is_too_long_or_undone_is_seen(tmp_path: Path) -> None:
     root = _tree(tmp_path, engine__submit=long, engine__intake="# TO" + "DO: the rest\n")
     assert len(too_long(root / "homing" / "engine" / "submit.py", root)) == 2
     assert len(left_undone(root)) == 1
+
+
+# --- what the program stands on ---
+
+DECLARED = {
+    re.match(r"[A-Za-z0-9_.-]+", line)[0].lower()  # type: ignore[index]
+    for line in tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
+}
+LOCKED = set(re.findall(r"^([a-z0-9_.-]+)==", (ROOT / "requirements.lock").read_text(), re.MULTILINE))
+
+
+def stood_on(root: Path) -> set[str]:
+    """The distributions that modules of the package import, by their names in lower case."""
+    owners = packages_distributions()
+    modules = (root / "homing").rglob("*.py")
+    names = {dotted.split(".")[0] for path in modules for _, dotted in imports(path, root)} - {"homing"}
+    return {owner.lower() for name in names for owner in owners.get(name, ())}
+
+
+def test_the_program_stands_on_what_it_declares_and_no_tool_of_the_tests() -> None:
+    used = stood_on(ROOT)
+    assert "sqlalchemy" in used
+    assert used - DECLARED == set()
+    assert set() == DECLARED - LOCKED
