@@ -41,8 +41,9 @@ UPLOAD_PART: Final = 5_242_880
 UPLOADS_AT_ONCE: Final = 2
 """Parts of one content under way, and in memory."""
 PAGE: Final = 1_000
-FRESH_S: Final = ORPHAN_S / 2
-"""A younger content is not written again: until it is an orphan there is time enough for a row."""
+FRESH_S: Final = ORPHAN_S / 4
+"""A younger content is not written again: until any node takes it for an orphan there is time enough for a
+row, though their clocks may each be off by as much as S3 bears, a quarter of an hour."""
 _RETRIES: Final["RetryConfig"] = {
     "max_retries": 2,
     "retry_timeout": timedelta(seconds=15),
