@@ -210,7 +210,7 @@ def stood_on(root: Path) -> set[str]:
     owners = packages_distributions()
     modules = (root / "homing").rglob("*.py")
     names = {dotted.split(".")[0] for path in modules for _, dotted in imports(path, root)} - {"homing"}
-    return {owner.lower() for name in names for owner in owners.get(name, ())}
+    return {owner.lower().replace("_", "-") for name in names for owner in owners.get(name, ())}
 
 
 def test_the_program_stands_on_what_it_declares_and_no_tool_of_the_tests() -> None:
