@@ -160,10 +160,13 @@ class Outbox:
         self._release(released)
         self._pump_all()
 
-    def lost(self, link: Link, segments: Sequence[Outgoing]) -> None:
+    def lost(self, link: Link, segments: Sequence[Outgoing], *, last: bool = False) -> None:
         self.resent += len(segments)
         lane = self._lanes[link.name]
+        waiting = len(lane.queue)
         self._put_back(lane, segments)
+        if last:
+            lane.queue.rotate(waiting - len(lane.queue))
         if not link.is_bound:
             self.unbound(link)  # it may be told late: then another link takes them as well
 

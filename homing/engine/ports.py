@@ -160,8 +160,8 @@ class LinkListener(Protocol):
     def answered(self, link: Link, answers: Sequence[tuple[Outgoing, int, str]]) -> None:
         """(segment, SMPP command_status, link message id)."""
 
-    def lost(self, link: Link, segments: Sequence[Outgoing]) -> None:
-        """Sent, but no answer came (timeout, dropped line): they are sent again."""
+    def lost(self, link: Link, segments: Sequence[Outgoing], *, last: bool = False) -> None:
+        """Sent, and no answer came (timeout, dropped line): sent again, with ``last`` after the others."""
 
     def ready(self, link: Link) -> None:
         """Bound, or has room again."""

@@ -44,6 +44,8 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     message_id: str = ""
     why: str = ""
     """What was said, when it was not success."""
+    is_suspect: bool = False
+    """The relay knew us and could not say a thing: its trouble may be with this message only."""
 
 
 def read_answer(answer: Answer) -> Verdict:
@@ -56,7 +58,8 @@ def read_answer(answer: Answer) -> Verdict:
     except Mm7Problem as problem:
         status_ = answer.status or 0
         why = f"HTTP {status_}" if status_ >= 300 else f"the answer cannot be read: {problem.details}"
-        return Verdict(command_status=STATUSES.get(status_), why=why)
+        is_suspect = status_ < 300 or status_ >= 500
+        return Verdict(command_status=STATUSES.get(status_), why=why, is_suspect=is_suspect)
 
 
 def _of_mm7(said: SubmitAnswer) -> Verdict:

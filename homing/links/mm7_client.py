@@ -1,9 +1,12 @@
 """The sending side of an MM7 link: MMS to one relay, each a request of its own. The engine's port ``Link``.
 
-There is no session. The link counts as bound until the relay cannot be reached, does not answer in time, does
-not know us, or answers something that is none; then it rests, ``reconnect_min_s`` at first and doubling, and
-is ``connecting`` meanwhile. What was under way is told as lost, and sent again: at least once. What the relay
-says of a message is told as it is.
+There is no session. The link counts as bound until the relay cannot be reached, does not answer in time, or
+does not know us; then it rests, ``reconnect_min_s`` at first and doubling, and is ``connecting`` meanwhile.
+When the relay answers something that is no answer it rests as well, and is bound. What was under way is told
+as lost, and sent again: at least once. What the relay says of a message is told as it is.
+
+A message to which the relay always answers something that is none, while it takes others, is refused in the
+end: it must not hold them up.
 
 A link without ``submit_url`` only receives: it takes nothing to send, and is shown as bound all the same,
 for nothing is wrong with it. The password is in no log and in no status.
@@ -32,6 +35,11 @@ from homing.wire.streamed import Streamed
 from homing.wire.target import Target, read_url
 
 log = structlog.get_logger(__name__)
+
+SUSPECT_TRIES = 5
+"""After so many answers that were none, to the same message, it is the message."""
+SUSPECTS = 1_000
+"""Messages of which this is known."""
 
 
 class Transport(Protocol):
@@ -77,8 +85,13 @@ class Mm7Link:
         self._sample_timer: asyncio.TimerHandle | None = None
         self._rest_timer: asyncio.TimerHandle | None = None
         self._rest_s = options.reconnect_min_s
+        self._is_away = False
+        """The relay was not there, or did not know us: nothing waits for this link."""
         self._in_trouble = False
         """No answer has come since the last trouble: one submission at a time, to see."""
+        self._suspects: dict[int, tuple[int, int]] = {}
+        """By submission, answers that were none, and how many the relay had taken before the first."""
+        self._taken = 0
         self._is_started = False
         self._stopping = False
         self._settled = asyncio.Event()
@@ -109,7 +122,7 @@ class Mm7Link:
         return self._relay is not None and self.state == "bound"
 
     def room(self) -> int:
-        if not self.is_bound or self._stopping:
+        if not self.is_bound or self._stopping or self._rest_timer is not None:
             return 0
         window = 1 if self._in_trouble else self.options.window
         return self._throughput.room(max(0, window - self.in_flight))
@@ -170,7 +183,7 @@ class Mm7Link:
     def state(self) -> Literal["bound", "connecting", "down"]:
         if not self._is_started:
             return "down"
-        return "bound" if self._rest_timer is None else "connecting"
+        return "connecting" if self._is_away else "bound"
 
     def status(self) -> dict[str, Any]:
         """For ``homing links``: the fields of an SMPP link, with one bind when it sends."""
@@ -206,7 +219,9 @@ class Mm7Link:
     def _answered(self, outgoing: Outgoing, answer: Answer) -> None:
         self.in_flight -= 1
         verdict = read_answer(answer)
-        if verdict.command_status is None:
+        if verdict.command_status is None and verdict.is_suspect and self._is_its_own_fault(outgoing):
+            self._tell(outgoing, verdict, CommandStatus.ESME_RSUBMITFAIL)
+        elif verdict.command_status is None:
             self._meet_trouble(outgoing, verdict)
         else:
             if self._in_trouble and answer.error is None:
@@ -222,6 +237,10 @@ class Mm7Link:
 
     def _tell(self, outgoing: Outgoing, verdict: Verdict, status: int) -> None:
         """What has come of this submission, be it good or bad."""
+        if status != CommandStatus.ESME_RTHROTTLED:
+            self._suspects.pop(outgoing.submission.id, None)
+        if status == CommandStatus.ESME_ROK:
+            self._taken += 1
         if status == CommandStatus.ESME_RTHROTTLED:
             self.counters.throttled += 1
         elif status:
@@ -235,17 +254,36 @@ class Mm7Link:
         self._in_trouble = True
         was_bound = self.is_bound
         if was_bound and not self._stopping:
-            log.warning("relay_not_reached", link=self.name, why=verdict.why, rest_s=self._rest_s)
-            self._since_ms = now_ms()
-            self._rest_timer = asyncio.get_running_loop().call_later(self._rest_s, self._try_again)
-            self._rest_s = min(self._rest_s * 2, self.options.reconnect_max_s)
-        self._listener.lost(self, [outgoing])
+            if not verdict.is_suspect:
+                self._is_away = True
+                self._since_ms = now_ms()
+            self._rest(verdict)
+        self._listener.lost(self, [outgoing], last=verdict.is_suspect)
         if was_bound and not self.is_bound:
             self._listener.unbound(self)
 
+    def _rest(self, verdict: Verdict) -> None:
+        if self._rest_timer is None:
+            log.warning("relay_in_trouble", link=self.name, why=verdict.why, rest_s=self._rest_s)
+            self._rest_timer = asyncio.get_running_loop().call_later(self._rest_s, self._try_again)
+            self._rest_s = min(self._rest_s * 2, self.options.reconnect_max_s)
+
+    def _is_its_own_fault(self, outgoing: Outgoing) -> bool:
+        """Whether the relay has had its trouble with this message often enough, and has taken others."""
+        id_ = outgoing.submission.id
+        tries, taken = self._suspects.pop(id_, (0, self._taken))
+        if tries + 1 >= SUSPECT_TRIES and self._taken > taken:
+            return True
+        self._suspects[id_] = (tries + 1, taken)
+        if len(self._suspects) > SUSPECTS:
+            del self._suspects[next(iter(self._suspects))]
+        return False
+
     def _try_again(self) -> None:
         self._rest_timer = None
-        self._since_ms = now_ms()
+        if self._is_away:
+            self._is_away = False
+            self._since_ms = now_ms()
         self._tell_ready()
 
     def _tell_ready(self) -> None:

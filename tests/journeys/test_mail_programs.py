@@ -17,7 +17,7 @@ from sqlalchemy import Connection, func, select
 
 from homing.model.clock import id_at, now_ms
 from homing.model.message import Coding
-from homing.model.report import Status, is_wanted
+from homing.model.report import REPORT_BIT, Status
 from homing.store import tables as t
 from homing.store.create import open_store
 from tests.journeys.far import PASSWORD, NodeProcess, config, enrol, free_port, sqlite_url
@@ -29,7 +29,7 @@ MAILS = 1000
 HALF_WAY = 250_000
 """Octets from the node: somewhat less than half of those of a mailbox."""
 FOUND = [name for name in PROGRAMS if name == "poplib" or is_to_be_tried(name)]
-STATUSES = tuple(status.value for status in Status if is_wanted(status, 7))
+STATUSES = tuple(status.value for status in Status if REPORT_BIT.get(status))
 
 
 def add_events(connection: Connection, first: int) -> set[str]:

@@ -161,7 +161,7 @@ class Engine:
         self.answer_batches += 1
         self.pump(link)
 
-    def lost(self, link: Link, segments: Sequence[Outgoing]) -> None:
+    def lost(self, link: Link, segments: Sequence[Outgoing], *, last: bool = False) -> None:
         assert segments
         self.losses += segments
         self.told.append("lost")

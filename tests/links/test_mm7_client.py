@@ -2,7 +2,7 @@
 
 import asyncio
 import ssl
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +11,9 @@ import trustme
 import uvloop
 from structlog.testing import capture_logs
 
-from homing.engine.ports import Link
+from homing.engine.ports import Link, Outgoing
 from homing.links.mm7_answers import CODES, CONTENT_GONE, STATUSES
+from homing.links.mm7_client import SUSPECT_TRIES
 from homing.links.mm7_options import Mm7Options
 from homing.links.smpp import SmppLink
 from homing.links.smpp_options import SmppOptions
@@ -170,12 +171,9 @@ def test_every_entry_of_the_tables_is_tested() -> None:
 TROUBLE = {
     "closed": (None, "closed before the answer"),
     "not HTTP": (b"MM7 READY\r\n\r\n", "the answer is not HTTP"),
-    "unreadable": (answer(b"OK"), "the answer cannot be read"),
-    "another relay's": (answer(b"x" * 70_000), "the answer cannot be read"),
     "not known": (answer(b"who?", "401 Unauthorized"), "HTTP 401"),
     "forbidden": (answer(b"", "403 No"), "HTTP 403"),
     "not there": (answer(b"", "404 No"), "HTTP 404"),
-    "broken": (answer(b"Traceback", "500 No"), "HTTP 500"),
     "elsewhere": (answer(b"", "302 Found"), "HTTP 302"),
     "improper identification": (said(4001), "4001 Improper identification because"),
 }
@@ -208,6 +206,44 @@ def test_trouble_of_the_link_is_rested_for_and_what_was_sent_is_lost(tmp_path: P
             assert engine.losses == [first, first], "sent again after each rest"
             assert [(o, status) for o, status, _ in engine.answers] == [(first, 0)]
             assert (link.state, link.room(), link.reconnects, link.counters.lost) == ("bound", 10, 1, 2)
+
+    run(main())
+
+
+class Behind(Engine):
+    """Gives back what was lost, in front or behind the others as the link says."""
+
+    def lost(self, link: Link, segments: Sequence[Outgoing], *, last: bool = False) -> None:
+        super().lost(link, segments, last=last)
+        self.queue = [*self.queue, *segments] if last else [*segments, *self.queue]
+
+
+@pytest.mark.parametrize("said", [answer(b"Traceback", "500 No"), answer(b"OK"), answer(b"x" * 70_000)])
+def test_a_message_that_a_relay_cannot_answer_holds_up_no_other(tmp_path: Path, said: bytes) -> None:
+    async def main() -> None:
+        async with far_side(tmp_path, engine=Behind(), window=1) as (relay, link, engine, stock):
+            relay.say = lambda number: said if b"text 1" in relay.requests[-1][1] else taken(number)
+            engine.queue = [stock.outgoing(id_) for id_ in (1, 2, 3)]
+            engine.pump(link)
+            await until(lambda: len(engine.answers) == 3)
+            assert ids([outgoing for outgoing, _, _ in engine.answers]) == [2, 3, 1]
+            assert [status for _, status, _ in engine.answers] == [0, 0, CommandStatus.ESME_RSUBMITFAIL]
+            assert ids(engine.losses) == [1] * (SUSPECT_TRIES - 1)
+            assert "unbound" not in engine.told
+            assert link.state == "bound"
+
+    run(main())
+
+
+def test_a_relay_that_answers_nothing_that_can_be_read_loses_no_message(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with far_side(tmp_path, engine=Behind()) as (relay, link, engine, stock):
+            relay.say = lambda number: answer(b"", "500 No") if number <= 12 else taken(number)
+            engine.queue = stock.batch(2)
+            engine.pump(link)
+            await until(lambda: len(engine.answers) == 2)
+            assert [status for _, status, _ in engine.answers] == [0, 0]
+            assert link.counters.lost == 12
 
     run(main())
 
@@ -420,7 +456,7 @@ def test_the_password_is_nowhere(tmp_path: Path) -> None:
                 engine.pump(link)
                 await until(lambda: engine.losses)
             shown = f"{logs} {link.status()} {link.options!r}"
-            assert "relay_not_reached" in shown
+            assert "relay_in_trouble" in shown
             assert "s3cret" not in shown
             assert "czNjcmV0" not in shown
 
