@@ -8,12 +8,15 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
 from homing.api import rest_mailbox_values as values
+from homing.api import rest_values
 from homing.api.rest_call import Call, Reply
+from homing.model.clock import now_ms
 from homing.model.errors import Refusal, TooSoon
 from homing.model.mail import Mail
 from homing.model.message import Coding
 from homing.model.mms import Mms
 from homing.model.report import FINAL, Report
+from homing.wire.content_link import WHOLE
 from homing.wire.mail_id import event_of, mail_id
 from homing.wire.tracking_id import tracking_id
 
@@ -35,7 +38,7 @@ async def list_mails(call: Call) -> Reply:
     is_full = len(found) == page.limit
     if is_full and page.unread:
         mailbox.emptied_page(account)
-    items = [_document(mail) for mail in found]
+    items = [_document(call, mail) for mail in found]
     return Reply(body=values.Mails(items=items, next=items[-1].id if is_full else None))
 
 
@@ -46,7 +49,7 @@ async def count_unread(call: Call) -> Reply:
 
 async def show_mail(call: Call) -> Reply:
     """``GET /v1/mailbox/{id}``."""
-    return Reply(body=_document(await _mail(call)))
+    return Reply(body=_document(call, await _mail(call)))
 
 
 async def change_mail(call: Call) -> Reply:
@@ -55,7 +58,7 @@ async def change_mail(call: Call) -> Reply:
     event = (await _mail(call)).event.id
     marks = {"read" if asked.read else "unread": [event]}
     await call.gateway.mailbox.mark(call.account.name, **marks)
-    return Reply(body=_document(await _mail(call)))
+    return Reply(body=_document(call, await _mail(call)))
 
 
 async def delete_mail(call: Call) -> Reply:
@@ -96,7 +99,7 @@ def _event(text: str, kind: values.WrongId) -> int:
     return event
 
 
-def _document(mail: Mail) -> values.Mail:
+def _document(call: Call, mail: Mail) -> values.Mail:
     event = mail.event
     report = event if isinstance(event, Report) else None
     message = None if isinstance(event, Report) else event
@@ -124,22 +127,30 @@ def _document(mail: Mail) -> values.Mail:
         error=None if report is None else report.err or None,
         final=None if report is None else report.status in FINAL,
         note=None if report is None else report.note,
-        mms=None if mms is None else _mms(mms),
+        mms=None if mms is None else _mms(call, event.id, mms),
     )
 
 
-def _mms(mms: Mms) -> values.Mms:
+def _mms(call: Call, event: int, mms: Mms) -> rest_values.Mms:
     content = mms.content
-    return values.Mms(
+    links, at_ms = call.gateway.links(call.account), now_ms()
+    return rest_values.Mms(
         subject=mms.subject,
         to=list(mms.to),
         cc=list(mms.cc),
         expires_at=_time(mms.expires_at_ms),
         size=content.size,
         sha256=content.sha256,
+        url=links.link(event, WHOLE, at_ms),
         parts=[
-            values.MmsPart(name=part.name, type=part.content_type, size=part.size, sha256=part.sha256)
-            for part in content.parts
+            rest_values.Part(
+                name=part.name,
+                type=part.content_type,
+                size=part.size,
+                sha256=part.sha256,
+                url=links.link(event, number, at_ms),
+            )
+            for number, part in enumerate(content.parts, 1)
         ],
     )
 

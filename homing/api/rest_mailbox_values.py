@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
-from homing.api.rest_values import Answer, Id, Request, Time
+from homing.api.rest_values import Answer, Id, Mms, Request, Time
 from homing.engine.mailbox import PAGE
 
 MailId = Annotated[str, Meta(description="Time and rest of the event's id.", pattern="^Mail[0-9]+-[0-9]+$")]
@@ -21,27 +21,6 @@ class MailPage(Request):
     limit: Annotated[int, Meta(ge=1, le=PAGE)] = PAGE
     after: Annotated[str, Meta(max_length=40)] | None = None
     unread: Annotated[bool, Meta(description="Only mails that are unread.")] = False
-
-
-class MmsPart(Answer):
-    """One file of an MMS."""
-
-    name: str
-    type: Annotated[str, Meta(description="Media type; text is in UTF-8.")]
-    size: int
-    sha256: str
-
-
-class Mms(Answer):
-    """What an MMS has that an SMS has not."""
-
-    subject: str
-    to: Annotated[list[str], Meta(description="All recipients that it shows.")]
-    cc: list[str]
-    expires_at: Annotated[Time, Meta(description="Until then the content is kept.")]
-    size: Annotated[int, Meta(description="Octets of the content, a zip of the parts.")]
-    sha256: Annotated[str, Meta(description="Of the content.")]
-    parts: list[MmsPart]
 
 
 class Mail(Answer):

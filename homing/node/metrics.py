@@ -27,6 +27,17 @@ METRICS: Mapping[str, Measure] = {
     "homing_messages_unrouted": Measure(
         "Received messages that belong to nobody.", lambda n: n.core.intake.unrouted
     ),
+    "homing_mms_received": Measure("Received MMS made durable.", lambda n: n.core.mms_intake.received),
+    "homing_mms_repeated": Measure(
+        "MMS that a relay sent again, known already.", lambda n: n.core.mms_intake.repeated
+    ),
+    "homing_mms_unrouted": Measure(
+        "Received MMS that belong to nobody.", lambda n: n.core.mms_intake.unrouted
+    ),
+    "homing_mms_refused": Measure(
+        "Requests of MMS relays that were not answered 1000.",
+        lambda n: sum(each.counters.refused for each in n.receivers.values()),
+    ),
     "homing_messages_joined": Measure("Long messages that came whole.", lambda n: n.core.reassembly.joined),
     "homing_messages_partial": Measure(
         "Long messages handed over without all their parts.", lambda n: n.core.reassembly.partial

@@ -6,7 +6,7 @@ everything that is known is committed. What cannot be started is an error that s
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import structlog
@@ -16,6 +16,7 @@ from homing.api.login import Logins
 from homing.api.routes import Application
 from homing.config import Settings, host_and_port
 from homing.engine.ports import Transaction
+from homing.links.mm7_server import Mm7Server
 from homing.model.account import Endpoint
 from homing.model.clock import now_ms
 from homing.model.delivery import Answer
@@ -58,6 +59,7 @@ class Node:
     """One running gateway process."""
 
     core: Core
+    receivers: Mapping[str, Mm7Server]
     alarms: Alarms
     pop3: Pop3
 
@@ -72,7 +74,7 @@ class Node:
         self._clockwork = Clockwork(self._loop)
         self._is_draining = False
         self._logins = Logins(lambda: self.core.directory, settings.submit.login_failures_per_min)
-        self._receivers = make_receivers(settings, self.core, lambda: self._is_draining)
+        self.receivers = make_receivers(settings, self.core, lambda: self._is_draining)
         self._watching: asyncio.Task[None] | None = None
         self._upkeep: asyncio.Task[None] | None = None
         self._content_sweep = ContentSweep(database, self.core.contents)
@@ -102,7 +104,7 @@ class Node:
             core.intake,
             core.outbox.add,
             open_content=core.contents.open,
-            received={name: each.counters for name, each in self._receivers.items()},
+            received={name: each.counters for name, each in self.receivers.items()},
             http_port=next((each.port for each in self.listeners if each.context is None), None),
         )
         self._wind_up()
@@ -208,7 +210,7 @@ class Node:
             contents=core.contents,
             links=lambda account: content_links(settings, account),
             sub_accounts=StoreSubAccounts(self._database, core.ids.next),
-            relays=make_relays(settings, self._receivers),
+            relays=make_relays(settings, self.receivers),
             mms=mms_sending(settings, core),
             test_endpoint=self.test_endpoint,
             check_url=lambda url: check_url(url, allow_private_networks=allow_private),

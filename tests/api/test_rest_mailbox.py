@@ -58,6 +58,9 @@ def test_an_mms_says_what_it_carries(customer: Customer) -> None:
         rows.add_message(connection, FIRST + 5, text="Look", mms=msgspec.msgpack.encode(mms))
     shown = customer.ask("GET", f"/v1/mailbox/{name(5)}")
     assert (shown["kind"], shown["text"], shown["status"]) == ("mms", "Look", None)
+    links = [shown["mms"].pop("url"), shown["mms"]["parts"][0].pop("url")]
+    for number, link in enumerate(links):
+        assert f"/mms/v1/content/{FIRST + 5}/{number}?until=" in link
     assert shown["mms"] == {
         "subject": "Hols", "to": ["60999", "ann@ox.test"], "cc": ["447700900002"], "size": 300,
         "expires_at": "2023-11-14T22:13:20.000Z", "sha256": "cd" * 32,
