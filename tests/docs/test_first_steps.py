@@ -77,8 +77,7 @@ class Terminal:
                 self._await(self._php)
                 return ""
             case ["curl", "-o", file, url]:
-                urllib.request.urlretrieve(url.replace("id=ID", f"id={self._id}"), self._directory / file)
-                return ""
+                words = ["curl", "-s", "-o", file, url.replace("id=ID", f"id={self._id}")]
             case ["homing", "serve"]:
                 self._start(*words)
                 self._await(self._node)
