@@ -126,8 +126,7 @@ async def _send(port: int, number: str, count: int, size: int, tag: str) -> None
             f"Content-Length: {len(body)}\r\n\r\n"
         )
         writer.writelines((head.encode(), body))
-        answer = await reader.readuntil(b"Envelope>")
-        answer += await reader.readuntil(b"Envelope>")
+        answer = await reader.readuntil(b":Envelope>")
         if b">1000<" not in answer:
             raise BenchError(f"an MMS was answered {answer[-400:].decode('latin-1')}")
     writer.close()

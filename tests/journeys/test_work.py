@@ -2,8 +2,9 @@
 
 A node runs on this thread, its far sides on another. Counted are the calls of Python and C functions on
 the loop's thread, the statements and transactions of the journal, reads and writes of the node's two threads
-(where the kernel tells), and what memory is kept afterwards. ``BOUNDS`` are a quarter or so above what was
-measured when they were set, on a slow machine, where fewer messages share a commit; ``python -m tests.journeys.test_work`` prints the figures of today.
+(where the kernel tells), and what memory is kept afterwards. ``BOUNDS`` are a quarter or so above
+what was measured when they were set, on a slow machine, where fewer messages share a commit; ``python -m
+tests.journeys.test_work`` prints the figures of today.
 """
 
 import asyncio
