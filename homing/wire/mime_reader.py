@@ -28,6 +28,8 @@ _BLANKS: Final = 64
 """After a boundary, at most."""
 _END_OF_HEADERS: Final = re.compile(rb"\r?\n(\r?\n)")
 _NOTHING: Final = re.compile(rb"(?!)")
+_BEGIN: Final = b"\n--"
+_CR: Final = 0x0D
 _NAME: Final = re.compile(r"[!-9;-~]{1,100}")  # RFC 5322 §2.2
 
 
@@ -159,7 +161,7 @@ class MimeReader:
                 if not self._read_headers():
                     return
                 continue
-            match = self._delimiters.search(self._buffer)
+            match = self._next_delimiter()
             if match is None:
                 self._data(len(self._buffer) if is_end else max(0, len(self._buffer) - self._margin))
                 return
@@ -172,6 +174,17 @@ class MimeReader:
             del self._buffer[: end - start]
             self._delimit(delimiter, is_close)
         self._buffer.clear()  # an epilogue
+
+    def _next_delimiter(self) -> re.Match[bytes] | None:
+        """The first one in the buffer. A plain search for how all of them begin is many times faster."""
+        at = self._buffer.find(_BEGIN)
+        while at >= 0:
+            begin = at - 1 if at and self._buffer[at - 1] == _CR else at
+            match = self._delimiters.match(self._buffer, begin)
+            if match is not None:
+                return match
+            at = self._buffer.find(_BEGIN, at + 1)
+        return None
 
     def _data(self, count: int) -> None:
         """Take so many octets from the front; they are the part's, if there is one."""
