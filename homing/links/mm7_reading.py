@@ -26,6 +26,8 @@ class Mm7Body:
         self._content_ids: set[str] = set()
         self._is_envelope = False
         self._has_envelope = False
+        self.is_open = True
+        """It may hold something that is to be thrown away."""
         self.envelope = bytearray()
         self.envelope_type = ""
         """Its Content-Type, which may tell the charset."""
@@ -41,17 +43,24 @@ class Mm7Body:
             raise MimeProblem("there is no SOAP envelope in the request")
 
     def keep(self, content_id: str) -> Kept:
-        """Keep the content with this Content-ID: a part, or all within a multipart; "" = all there is."""
+        """Keep the content with this Content-ID: a part, or all within a multipart; "" = all there is.
+
+        What was spooled is thrown away.
+        """
         if content_id not in self._content_ids:
             content_id = unquote(content_id)  # RFC 2392 §2
         if content_id and content_id not in self._content_ids:
             raise MimeProblem(f"Content names cid:{content_id[:100]}, and no part has this Content-ID")
-        return self._content.keep(
-            lambda part: not content_id or content_id in (part.content_id, *part.within)
-        )
+        try:
+            return self._content.keep(
+                lambda part: not content_id or content_id in (part.content_id, *part.within)
+            )
+        finally:
+            self.close()
 
     def close(self) -> None:
         """Throw away what is not kept."""
+        self.is_open = False
         self._content.close()
 
     def _take(self, events: list[Event]) -> None:

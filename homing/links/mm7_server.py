@@ -29,7 +29,7 @@ from homing.model.networks import network_of, read_carrier_code
 from homing.model.report import Receipt
 from homing.wire import mm7
 from homing.wire.mime_reader import MimeProblem
-from homing.wire.mm7 import DeliverReq, Frame, Mm7Problem, ReportReq
+from homing.wire.mm7 import DeliverReq, Frame, Mm7Problem, ReportReq, Request
 
 log = structlog.get_logger(__name__)
 
@@ -135,17 +135,16 @@ class Mm7Server:
                 self._in_frame(mm7.SERVICE_ERROR, "this is a fault of the gateway, see its log", body)
             )
         finally:
-            if body is not None:
+            if body is not None and body.is_open:
                 await self._in_thread(body.close)
         await receiving.drain()  # a relay that is still sending reads no answer
         return answer, receiving.is_over
 
     async def _take(self, body: Mm7Body, receiving: "_Receiving") -> bytes:
-        while octets := await receiving.some():
-            await self._in_thread(partial(body.receive_data, octets))
-        await self._in_thread(body.end)
-        options = self._options
-        request = mm7.read_relay_request(bytes(body.envelope), body.envelope_type, options.network_element)
+        request: Request | None = None
+        while request is None:
+            octets = await receiving.some()
+            request = await self._in_thread(partial(self._read, body, octets, receiving.is_over))
         try:
             if isinstance(request, ReportReq):
                 await self._report(request, bytes(body.envelope))
@@ -156,6 +155,14 @@ class Mm7Server:
                 mm7.SERVICE_UNAVAILABLE, "not stored, try again", request.frame, request.operation
             ) from None
         return mm7.write_response(request.operation, request.frame)
+
+    def _read(self, body: Mm7Body, octets: bytes, is_last: bool) -> Request | None:
+        """In a thread: more of the body, and with the last of it what it asks for."""
+        body.receive_data(octets)
+        if not is_last:
+            return None
+        body.end()
+        return mm7.read_relay_request(bytes(body.envelope), body.envelope_type, self._options.network_element)
 
     async def _deliver(self, request: DeliverReq, body: Mm7Body) -> None:
         recipients = tuple(
