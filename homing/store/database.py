@@ -6,6 +6,7 @@ What goes wrong (full, locked, read-only, gone) comes out as :class:`StoreUnavai
 """
 
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -22,7 +23,6 @@ BUSY_TIMEOUT_MS = 5_000
 STATEMENTS_KEPT = 256
 """Texts that stay prepared on a connection: each hot statement has one for each number of rows."""
 _PRAGMAS = (
-    "PRAGMA journal_mode = WAL",
     "PRAGMA synchronous = FULL",
     f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}",
     "PRAGMA wal_autocheckpoint = 4000",  # pages: a checkpoint every 16 MiB instead of every 4
@@ -118,12 +118,26 @@ def _plain(error: SQLAlchemyError) -> str:
     return str(error.orig) if isinstance(error, DBAPIError) else str(error)
 
 
+def _write_ahead(connection: sqlite3.Connection) -> None:
+    """Turn to WAL. SQLite does not wait where two do so to a new file at once: it tells one to try again."""
+    until_s = time.monotonic() + BUSY_TIMEOUT_MS / 1000
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL").close()
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > until_s:
+                raise
+            time.sleep(0.01)
+
+
 def _engine(url: str, begin: str | None, cache_kib: int, **options: Any) -> Engine:
     engine = create_engine(url, hide_parameters=True, **options)  # an error's text may reach a log
     if engine.dialect.name == "sqlite":
 
         def prepare(connection: Any, _record: object) -> None:
             connection.isolation_level = None  # transactions are begun by us, not guessed by the driver
+            _write_ahead(connection)
             for pragma in (*_PRAGMAS, f"PRAGMA cache_size = -{cache_kib}"):
                 connection.execute(pragma).close()
 
